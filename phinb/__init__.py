@@ -1,0 +1,71 @@
+"""phinb: the fine-tuning bench inside a notebook. It drives Microsoft Olive and shows what is really done.
+
+    import phinb
+    config = phinb.load_config("emotion.json")
+    run = phinb.start(config)
+    comparison = phinb.compare(run)
+
+The public names are loaded when first used, so that `import phinb` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from phinb.api import (
+        check_plain_olive,
+        choose,
+        compare,
+        diagnose,
+        figure,
+        load_comparison,
+        load_config,
+        open_run,
+        preflight,
+        preview,
+        run,
+        runs,
+        start,
+    )
+    from phinb.errors import ConfigError, PhinbError
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ConfigError",
+    "PhinbError",
+    "check_plain_olive",
+    "choose",
+    "compare",
+    "diagnose",
+    "figure",
+    "load_comparison",
+    "load_config",
+    "open_run",
+    "preflight",
+    "preview",
+    "run",
+    "runs",
+    "start",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("ConfigError", "PhinbError"):
+        return getattr(import_module("phinb.errors"), name)
+    if name in __all__:
+        return getattr(import_module("phinb.api"), name)
+    raise AttributeError(f"module 'phinb' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])
+
+
+def load_ipython_extension(ipython: Any) -> None:
+    """`%load_ext phinb`: register the magics."""
+    from phinb.notebook import register
+
+    register(ipython)

@@ -1,0 +1,116 @@
+"""Known failures of Olive, its libraries and the machine: from what was printed or raised to cause and remedy.
+
+One table, most specific first. Each row was provoked for real by a test where that is possible.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Failure:
+    """`code` is a stable word for programs; cause and remedy are sentences for the user."""
+
+    code: str
+    pattern: re.Pattern[str]
+    cause: str
+    remedy: str
+
+
+def _failure(code: str, pattern: str, cause: str, remedy: str) -> Failure:
+    return Failure(code, re.compile(pattern, re.IGNORECASE | re.DOTALL), cause, remedy)
+
+
+KNOWN = (
+    _failure(
+        "no_sequences",
+        r"DatasetGenerationError|SchemaInferenceError|no training sequences|Please pass `features` or at least one example",
+        "The data gave no training sequence.",
+        "With strategy join, rows are joined until max_seq_len is full, and the rest is dropped: use strategy "
+        "line-by-line, or a smaller max_seq_len. See %olive_preview.",
+    ),
+    _failure(
+        "missing_column",
+        r"KeyError: '(?P<name>[^']+)'.*text_template|text_template.*KeyError|Replacement index .* out of range",
+        "The text template names a field that the data has no column for, or holds a literal brace.",
+        "Compare the template's {fields} with the columns; write a literal brace twice: {{ }}.",
+    ),
+    _failure(
+        "out_of_memory",
+        r"MemoryError|std::bad_alloc|DefaultCPUAllocator: can't allocate|CUDA out of memory|Cannot allocate memory",
+        "There was not enough memory.",
+        "Lower per_device_train_batch_size or max_seq_len, turn gradient_checkpointing on, or close other notebooks.",
+    ),
+    _failure(
+        "disk_full",
+        r"No space left on device|Errno 28|Disk quota exceeded|Errno 122",
+        "The disk is full.",
+        "Free some space (%olive_runs shows what old runs hold), or set PHINB_HOME to a larger disk.",
+    ),
+    _failure(
+        "wrong_modules",
+        r"Target modules .* not found in the base model|No modules were targeted for adaptation",
+        "target_modules names layers that this model does not have.",
+        "Phi-3 has qkv_proj, o_proj, gate_up_proj and down_proj; Llama-like models q_proj, k_proj, v_proj, o_proj. "
+        "Leave target_modules out to take the model's usual ones.",
+    ),
+    _failure(
+        "gated_model",
+        r"GatedRepoError|401 Client Error|Access to model .* is restricted|You must have access to it",
+        "The model is gated: it needs a Hugging Face account that was granted access.",
+        "Run `hf auth login` in a terminal, once; never write a token into a configuration.",
+    ),
+    _failure(
+        "hub_out_of_reach",
+        r"LocalEntryNotFoundError|couldn't connect to 'https://huggingface.co'|OfflineModeIsEnabled|MaxRetryError"
+        r"|is not a local folder and is not a valid model identifier|Temporary failure in name resolution",
+        "The model or data set is neither in a local folder nor in reach on the hub.",
+        "Check the name, the network or the proxy; phinb://demo needs no hub.",
+    ),
+    _failure(
+        "genai_versions",
+        r"parse_extra_options|onnxruntime_genai\.models\.quantized_model|multi_cache|No module named 'onnxruntime_genai",
+        "onnxruntime-genai and Olive do not fit together.",
+        'Install the set that works: pip install "phinb[cpu]" -c constraints.txt. `phinb doctor` shows what differs.',
+    ),
+    _failure(
+        "bad_checkpoint",
+        r"output directory .* already exists and is not empty|Can't find a valid checkpoint|invalid checkpoint",
+        "The checkpoints of an earlier run cannot be used.",
+        "Start again with --fresh.",
+    ),
+    _failure(
+        "dtype",
+        r"not implemented for '(Half|BFloat16)'|bf16.*not supported|BFloat16 is not supported|fp16 mixed precision",
+        "This device cannot compute in the chosen torch_dtype.",
+        "Set torch_dtype to float32.",
+    ),
+    _failure(
+        "no_adapter",
+        r"No adapter path found in the model",
+        "There is no adapter to merge.",
+        "Put a LoRA or QLoRA pass before MergeAdapterWeights.",
+    ),
+    _failure(
+        "not_utf8",
+        r"UnicodeDecodeError|'utf-8' codec can't decode",
+        "A data file is not UTF-8 text.",
+        "Save it again as UTF-8.",
+    ),
+    _failure(
+        "missing_file",
+        r"FileNotFoundError|No such file or directory|doesn't exist at|Couldn't find any data file",
+        "A file that the configuration names is not there.",
+        "Check the path; relative paths start at the configuration's own folder.",
+    ),
+)
+
+
+def explain(text: str) -> tuple[str, str, str]:
+    """(code, cause, remedy) of the first known failure in `text`; ("unknown", "", "look at the log") else."""
+    for failure in KNOWN:
+        if failure.pattern.search(text):
+            return failure.code, failure.cause, failure.remedy
+    return "unknown", "", "The log's tail says more: %olive_attach RUN shows it, and log.txt in the run's folder is whole."

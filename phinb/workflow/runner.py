@@ -1,0 +1,221 @@
+"""Start a run and hold on to it: Run is a view of a folder, and any number of them may look at the same one."""
+
+from __future__ import annotations
+
+import getpass
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from phinb import folders
+from phinb.config import Config, load_config
+from phinb.errors import PhinbError
+from phinb.types import Event, Queued, RunFinished, RunState, StopRequested, Variant, WorkerLost
+from phinb.workflow import store
+from phinb.workflow.process import describe_death, find_worker, kill_tree, remember_worker, start_worker, wait_until
+from phinb.workflow.state import reduce_all
+from phinb.workflow.store import RunFolder, RunRecord
+
+CANCEL_GRACE_S = 0.8
+"""How long a worker may take to end by itself when cancelled. Promised: gone within 2 s, killing included."""
+
+
+class Run:
+    """A run of Olive: one folder on disk, watched from here.
+
+    Nothing of it lives in this object: open the same run twice, or in another kernel, and both see the same.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
+        self._record = folder.record
+        self._state = RunState()
+        self._offset = 0
+        self._reading = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"<phinb run {self.id} {self.name!r}: {self.state.status}>"
+
+    @property
+    def id(self) -> str:
+        return self._record.run_id
+
+    @property
+    def name(self) -> str:
+        """The configuration's name."""
+        return self._record.name
+
+    @property
+    def folder(self) -> Path:
+        return self._folder.path
+
+    @property
+    def config(self) -> Config:
+        """The configuration as it was run, in today's form."""
+        return load_config(self.folder / "upgraded.json", folder=Path(self._record.base), name=self.name)
+
+    @property
+    def state(self) -> RunState:
+        """What is known now. Notes it in the events where the worker is found to be gone."""
+        state = self._read()
+        # A worker that has just been started has not written anything yet; find_worker knows it all the same.
+        if not state.ended and find_worker(self._folder) is None:
+            state = self._note_lost_worker()
+        return state
+
+    @property
+    def variants(self) -> dict[str, Variant]:
+        """The models of this run by name, base first; what a pass has not made yet is not there."""
+        return self._folder.read_variants()
+
+    def events(self, follow: bool = False) -> Iterator[Event]:
+        """The events so far; with `follow` also those to come, until the run has ended."""
+        offset = 0
+        while True:
+            ended = self.state.ended if follow else True
+            events, offset = self._folder.read_events(offset)
+            yield from events
+            if ended:
+                return
+            time.sleep(0.1)
+
+    def wait(self, timeout: float | None = None) -> RunState:
+        """Return the state when the run has ended, or after `timeout` seconds, whichever comes first.
+
+        An interrupt (Ctrl-C) ends the waiting, not the run.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not (state := self.state).ended:
+            if deadline is not None and time.monotonic() >= deadline:
+                break
+            time.sleep(0.1)
+        return state
+
+    def stop(self) -> None:
+        """Ask training to end after its current step; what is trained is kept, merged and quantized."""
+        if not self.state.ended:
+            self._folder.write_control("stop", _user())
+
+    def cancel(self) -> None:
+        """End the run within 2 s: no process and no half artefact stays. Its checkpoints are kept for resume()."""
+        if self.state.ended:
+            return
+        self._folder.write_control("cancel", _user())
+        if wait_until(lambda: find_worker(self._folder) is None, CANCEL_GRACE_S):
+            self._note_cancelled()
+            return
+        if worker := find_worker(self._folder):
+            kill_tree(worker)
+        self._note_cancelled()
+
+    def resume(self) -> Run:
+        """Start a new attempt in the same folder: finished passes are reused, training goes on from its checkpoint.
+
+        Raises PhinbError while the run is still going on, and where it has succeeded already.
+        """
+        state = self.state
+        if not state.ended:
+            raise PhinbError(f"Run {self.id} is still running.", "Stop or cancel it first.")
+        if state.status == "succeeded":
+            raise PhinbError(f"Run {self.id} has succeeded; there is nothing to resume.", "Start a new one.")
+        (self.folder / "control.json").unlink(missing_ok=True)
+        _start(self._folder, Path(self._record.base))
+        return self
+
+    def log_tail(self, lines: int = 40) -> str:
+        """The last lines that Olive and its libraries printed."""
+        return self._folder.tail_log(lines)
+
+    def _read(self) -> RunState:
+        with self._reading:
+            events, self._offset = self._folder.read_events(self._offset)
+            self._state = reduce_all(events, self._state)
+            return self._state
+
+    def _note_lost_worker(self) -> RunState:
+        with self._folder.lock:
+            state = self._read()
+            if state.ended or find_worker(self._folder):
+                return state
+            rss = state.resources.peak_rss_bytes if state.resources else None
+            number, code, cause = describe_death(_worker_pid(self._folder), rss)
+            self._folder.append(WorkerLost(signal=number, exit_code=code, cause=cause))
+        return self._read()
+
+    def _note_cancelled(self) -> None:
+        """Write the ending that the worker had no time to write."""
+        with self._folder.lock:
+            state = self._read()
+            if state.ended:
+                return
+            if state.stopping != "cancel":
+                self._folder.append(StopRequested(how="cancel", by=_user()))
+            seconds = time.time() - (state.started_at or state.queued_at or time.time())
+            self._folder.append(RunFinished(status="cancelled", seconds=seconds, message="Cancelled by the user."))
+        self._read()
+
+
+def launch(config: Config, *, until: str | None = None, from_pass: str | None = None, fresh: bool = False) -> Run:
+    """Make a run's folder and start its worker; returns at once. The configuration must be ok.
+
+    Raises ConfigError for a configuration with errors, PhinbError for a pass name that it does not have.
+    """
+    config.to_olive()
+    passes = tuple(config.passes)
+    for name in (until, from_pass):
+        if name is not None and name not in passes:
+            raise PhinbError(f"The configuration has no pass {name!r}.", f"Its passes are: {', '.join(passes)}.")
+    if until is not None:
+        passes = passes[: passes.index(until) + 1]
+    if from_pass is not None and from_pass not in passes:
+        raise PhinbError(f"Pass {from_pass!r} comes after {until!r}.", "Leave --until out, or name a later pass.")
+    run_id = store.new_id()
+    record = RunRecord(
+        run_id=run_id,
+        name=config.name,
+        created=time.time(),
+        passes=passes,
+        cwd=str(Path.cwd()),
+        base=str(config.folder),
+        until=until,
+        from_pass=from_pass,
+        fresh=fresh,
+    )
+    given = "config.yaml" if config.format == "yaml" else "config.json"
+    folder = store.create(record, {given: config.text, "upgraded.json": config.dumps("json")})
+    folder.append(Queued(run_id=run_id, name=config.name, passes=passes, host=record.host))
+    _start(folder, Path(config.folder))
+    return Run(folder)
+
+
+def open_run(reference: str | Path) -> Run:
+    """Open a run by its id (or a unique part of it), its folder, or the name of its configuration (the newest)."""
+    return Run(store.find(reference))
+
+
+def runs() -> list[Run]:
+    """All runs of this user, newest first."""
+    return [Run(folder) for folder in store.iterate()]
+
+
+def _start(folder: RunFolder, base: Path) -> None:
+    cwd = base if base.is_dir() else folders.home()
+    pid = start_worker("phinb.workflow.worker", [str(folder.path)], cwd=cwd, log=folder.log_path)
+    remember_worker(folder, pid)
+
+
+def _worker_pid(folder: RunFolder) -> int | None:
+    import json
+
+    try:
+        return int(json.loads((folder.path / "worker.json").read_text(encoding="utf-8"))["pid"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "user"

@@ -1,0 +1,245 @@
+"""A run's folder: what it holds, how events are appended and read, listing and opening.
+
+    <runs>/<id>/run.json         RunRecord: what was asked, never changed
+                config.*         the configuration as it was given
+                upgraded.json    the same in today's form, phinb's section included
+                olive.json       what Olive got, written by the worker
+                events.jsonl     one event a line; every view is a function of it
+                log.txt          all that Olive and its libraries printed
+                control.json     what the user asked of the worker (stop, cancel)
+                variants.json    the models that the run made
+                artefacts/PASS   a pass's output, hard links into the cache where the file system has them
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from phinb import folders
+from phinb.errors import PhinbError
+from phinb.types import EVENT_TYPES, Event, RunState, Variant
+from phinb.workflow.state import reduce_all
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What a run was asked to do. `cwd` is the folder it was started in, `base` the one that paths relate to."""
+
+    run_id: str
+    name: str
+    created: float
+    passes: tuple[str, ...]
+    cwd: str
+    base: str
+    until: str | None = None
+    from_pass: str | None = None
+    fresh: bool = False
+    host: str = field(default_factory=socket.gethostname)
+
+
+def encode_event(event: Event) -> str:
+    """One line of events.jsonl, without its end. Numbers that JSON lacks (NaN, infinity) become null."""
+    record = {"v": event.v, "seq": event.seq, "time": event.time, "type": event.type, **asdict(event)}
+    return json.dumps(_without_nan(record), ensure_ascii=False, allow_nan=False)
+
+
+def decode_event(line: str) -> Event | None:
+    """The event of a line; None where the line is cut off, foreign, or of a type that this version lacks."""
+    try:
+        record = json.loads(line)
+        kind = EVENT_TYPES[record["type"]]
+        known = {item.name for item in fields(kind)}
+        values = {key: tuple(v) if isinstance(v, list) else v for key, v in record.items() if key in known}
+        return kind(**values)
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write UTF-8 text so that a reader sees the old content or the new, and never half of it."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    with temporary.open("w", encoding="utf-8", newline="\n") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+class RunFolder:
+    """The files of one run. Any number of processes may hold one; appending takes the folder's lock."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.events_path = path / "events.jsonl"
+        self.log_path = path / "log.txt"
+        self.artefacts = path / "artefacts"
+        self.lock = FileLock(path / ".lock", timeout=30)
+
+    @property
+    def record(self) -> RunRecord:
+        """Raises PhinbError where the folder holds no readable run."""
+        try:
+            values = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
+            known = {item.name for item in fields(RunRecord)}
+            return RunRecord(**{key: tuple(v) if key == "passes" else v for key, v in values.items() if key in known})
+        except (OSError, ValueError, TypeError) as error:
+            raise PhinbError(
+                f"{self.path} holds no run that can be read ({error}).", "Name another run; %olive_runs lists them."
+            ) from None
+
+    def append(self, event: Event) -> Event:
+        """Number, stamp and write one event, flushed. A line that a dead writer left half is removed first."""
+        with self.lock, self.events_path.open("a+b") as file:
+            event = replace(event, seq=_mend_and_count(file), time=event.time or time.time())
+            file.write(encode_event(event).encode("utf-8") + b"\n")
+            file.flush()
+        return event
+
+    def read_events(self, offset: int = 0) -> tuple[list[Event], int]:
+        """The events from byte `offset` on, and the offset to go on from; a line being written is left for later."""
+        try:
+            with self.events_path.open("rb") as file:
+                file.seek(offset)
+                data = file.read()
+        except FileNotFoundError:
+            return [], offset
+        end = data.rfind(b"\n") + 1
+        lines = data[:end].decode("utf-8", errors="replace").split("\n")
+        return [event for line in lines if (event := decode_event(line))], offset + end
+
+    def read_state(self) -> RunState:
+        return reduce_all(self.read_events()[0])
+
+    def read_control(self) -> dict[str, Any]:
+        """What the user last asked of the worker: {"how": "stop" | "cancel", "by": ..., "time": ...} or {}."""
+        try:
+            control = json.loads((self.path / "control.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return control if isinstance(control, dict) else {}
+
+    def write_control(self, how: str, by: str) -> None:
+        write_atomically(self.path / "control.json", json.dumps({"how": how, "by": by, "time": time.time()}))
+
+    def read_variants(self) -> dict[str, Variant]:
+        try:
+            rows = json.loads((self.path / "variants.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return {row["name"]: Variant(**row) for row in rows}
+
+    def write_variants(self, variants: dict[str, Variant]) -> None:
+        rows = [asdict(variant) for variant in variants.values()]
+        write_atomically(self.path / "variants.json", json.dumps(rows, indent=1))
+
+    def tail_log(self, lines: int = 40) -> str:
+        """The last lines of the log; of a progress bar that redrew itself, its last state."""
+        try:
+            with self.log_path.open("rb") as file:
+                file.seek(0, os.SEEK_END)
+                file.seek(max(0, file.tell() - 200 * lines))
+                text = file.read().decode("utf-8", errors="replace")
+        except FileNotFoundError:
+            return ""
+        return "\n".join(line.rstrip("\r").rsplit("\r", 1)[-1] for line in text.split("\n")[-lines - 1 :]).strip("\n")
+
+
+def create(record: RunRecord, texts: dict[str, str]) -> RunFolder:
+    """Make the folder of a new run with its texts (file name -> content); it appears at once and whole.
+
+    Raises PhinbError where the folder of the runs cannot be written.
+    """
+    root = folders.runs()
+    path, temporary = root / record.run_id, root / f".{record.run_id}.{secrets.token_hex(4)}"
+    try:
+        (temporary / "artefacts").mkdir(parents=True)
+        for name, text in {**texts, "run.json": json.dumps(asdict(record), indent=1)}.items():
+            write_atomically(temporary / name, text)
+        temporary.rename(path)
+    except OSError as error:
+        raise PhinbError(
+            f"The run's folder {path} cannot be made: {error.strerror or error}.",
+            "Free some disk space, or set PHINB_HOME to a folder that can be written.",
+        ) from None
+    return RunFolder(path)
+
+
+def new_id(now: float | None = None) -> str:
+    """r-YYYYMMDD-HHMMSS-xxxx: sorts by time, is typed without quoting, and does not collide."""
+    return f"r-{time.strftime('%Y%m%d-%H%M%S', time.localtime(now))}-{secrets.token_hex(2)}"
+
+
+def iterate() -> Iterator[RunFolder]:
+    """The runs' folders, newest first."""
+    root = folders.runs()
+    if root.is_dir():
+        for path in sorted(root.iterdir(), reverse=True):
+            if path.is_dir() and (path / "run.json").is_file():
+                yield RunFolder(path)
+
+
+def find(reference: str | Path) -> RunFolder:
+    """The run of an id, a unique start or end of one, a folder, or the newest of a configuration's name.
+
+    Raises PhinbError where none, or more than one id, fits.
+    """
+    path = Path(reference)
+    if (path / "run.json").is_file():
+        return RunFolder(path.resolve())
+    everything = list(iterate())
+    text = str(reference)
+    matching = [run for run in everything if run.path.name.startswith(text) or run.path.name.endswith(text)]
+    if len(matching) == 1 or (matching and matching[0].path.name == text):
+        return matching[0]
+    if len(matching) > 1:
+        names = ", ".join(run.path.name for run in matching[:5])
+        raise PhinbError(f"{text!r} fits {len(matching)} runs: {names}.", "Write more of the id.")
+    for run in everything:
+        if run.record.name == text:
+            return run
+    raise PhinbError(f"There is no run {text!r}.", "%olive_runs, or `phinb runs`, lists those there are.")
+
+
+def _mend_and_count(file: Any) -> int:
+    """The seq that comes next; cuts off what stands behind the last whole line."""
+    end = file.seek(0, os.SEEK_END)
+    start = max(0, end - 65536)
+    while True:
+        file.seek(start)
+        data = file.read(end - start)
+        whole = data.rfind(b"\n") + 1
+        lines = data[:whole].rstrip(b"\n").rsplit(b"\n", 1)
+        if start == 0 or len(lines) > 1:
+            break
+        start = max(0, start - 65536 * 16)
+    if start + whole < end:
+        file.truncate(start + whole)
+        file.seek(0, os.SEEK_END)
+    last = lines[-1].decode("utf-8", errors="replace") if whole else ""
+    if not last:
+        return 0
+    try:
+        return int(json.loads(last)["seq"]) + 1
+    except (ValueError, KeyError, TypeError):
+        file.seek(0)
+        return int(file.read().count(b"\n"))
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return None
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return value
