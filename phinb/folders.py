@@ -10,6 +10,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from uuid import uuid4
 
 Report = Callable[[str, float | None, float | None], None]
 """What long work calls to say where it is: report(what, done, total); done and total are None while unknown."""
@@ -54,9 +55,10 @@ def build_folder(target: Path, build: Callable[[Path], None]) -> Path:
     with FileLock(target.parent / f".{target.name}.lock"):
         if target.is_dir():
             return target
-        part = target.parent / f".{target.name}.part"
-        if part.exists():
-            shutil.rmtree(part)  # we hold the lock: whoever began it is gone
+        for left_over in target.parent.glob(f".{target.name}.*.part"):
+            shutil.rmtree(left_over, ignore_errors=True)  # we hold the lock: whoever began it is gone
+        # a name of its own, for a child of the one who is gone may still be writing into the other
+        part = target.parent / f".{target.name}.{uuid4().hex[:8]}.part"
         part.mkdir()
         try:
             build(part)

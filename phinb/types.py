@@ -295,7 +295,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Queued(Event):
-    """The run exists: its passes in order. Always the first event."""
+    """The run exists: its passes in order. Always the first event; resuming a run that has ended appends it again."""
 
     type: ClassVar[str] = "queued"
     run_id: str

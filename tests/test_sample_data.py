@@ -3,11 +3,10 @@
 import json
 import re
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
-
-pytest.importorskip("rapidfuzz")
 from rapidfuzz import fuzz, process
 
 FOLDER = Path(__file__).parents[1] / "sample_data"
@@ -18,7 +17,7 @@ PER_TONE = {"train": 90, "test": 30}
 NAMES = {
     "sadness": "sad grief griev sorrow unhapp miser mourn depress heartbr heartach lonel homesick melanchol despair "
     "gloom regret desolat deject",
-    "joy": "joy happi happy glad delight cheerful jubil bliss elat ecsta overjoy merri merry content thrill pleas.d "
+    "joy": "joy happi happy glad delight cheerful jubil bliss elat ecsta overjoy merri merry content thrill pleased "
     "pleasur euphor",
     "fear": "fear afraid scare scari scary scaring terrif terror fright dread panic horror horrif horribl petrif anxi "
     "nervous worri worry alarmed",
@@ -28,7 +27,7 @@ NAMES = {
 
 
 def read(split):
-    text = (FOLDER / f"emotion_{split}.jsonl").read_bytes().decode("utf-8")
+    text = (FOLDER / f"emotion_{split}.jsonl").read_text(encoding="utf-8-sig")
     return [json.loads(line) for line in text.splitlines()]
 
 
@@ -41,7 +40,7 @@ def runs_of(tokens, size):
 
 
 def names(tone, phrase):
-    # "please" is politeness, "pleased" is joy; the dot in "pleas.d" keeps them apart.
+    # "please" is politeness, "pleased" is joy; the dot in "pleased" keeps them apart.
     return re.search(rf"\b(?:{'|'.join(NAMES[tone].split())})", phrase.lower()) is not None
 
 
@@ -58,7 +57,7 @@ def test_tones_are_balanced(split):
 @pytest.mark.parametrize("split", PER_TONE)
 def test_rows_are_interleaved(split):
     tones = [row["tone"] for row in ROWS[split]]
-    changes = sum(before != after for before, after in zip(tones, tones[1:], strict=False))
+    changes = sum(before != after for before, after in pairwise(tones))
     assert changes > len(tones) / 2
     for start in range(0, len(tones), 30):
         assert set(tones[start : start + 30]) == set(TONES)
@@ -106,10 +105,7 @@ def test_no_two_phrases_are_nearly_the_same():
     phrases = [row["phrase"].lower() for row in ALL]
     alike = process.cdist(phrases, phrases, scorer=fuzz.token_sort_ratio)
     pairs = [
-        (phrases[i], phrases[j])
-        for i in range(len(phrases))
-        for j in range(i + 1, len(phrases))
-        if alike[i][j] >= 80
+        (phrases[i], phrases[j]) for i in range(len(phrases)) for j in range(i + 1, len(phrases)) if alike[i][j] >= 80
     ]
     assert pairs == []
 

@@ -33,7 +33,7 @@ class Watch:
         reporter: Reporter,
         control: Control,
         *,
-        pass_names: tuple[str, ...],
+        pass_types: dict[str, str],
         seed: int,
         base_model: Path,
         eval_split: float | None,
@@ -42,7 +42,8 @@ class Watch:
     ) -> None:
         self.reporter = reporter
         self.control = control
-        self.pass_names = pass_names
+        self.pass_types = pass_types
+        """Pass name -> type as the configuration writes it (Olive lowers it), in order."""
         self.seed = seed
         self.base_model = base_model
         self.eval_split = eval_split
@@ -72,8 +73,10 @@ class Watch:
 
         self.current, self.started, self.reused_from, self.reason = name, time.time(), "", ""
         self.is_training = is_training(pass_type)
-        index = self.pass_names.index(name) if name in self.pass_names else len(self.pass_names)
-        self.reporter.emit(PassStarted(pass_name=name, pass_type=pass_type, index=index))
+        names = list(self.pass_types)
+        index = names.index(name) if name in names else len(names)
+        shown = self.pass_types.get(name, pass_type)
+        self.reporter.emit(PassStarted(pass_name=name, pass_type=shown, index=index))
         # Olive's own seed does not cover the initialisation of LoRA's weights.
         transformers.set_seed(self.seed)
 

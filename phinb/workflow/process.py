@@ -55,6 +55,9 @@ def worker_environment() -> dict[str, str]:
     # Olive and the hub's client report home unless told otherwise; a user who wants that sets them to 0.
     environment.setdefault("OLIVE_DISABLE_TELEMETRY", "1")
     environment.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    # GNU OpenMP's threads spin while they wait; beside any other busy process that made training 4 to 5 times slower
+    # (tests/benchmarks/threads.py), and on a quiet machine it gains next to nothing.
+    environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # What `datasets` makes of the user's rows stays in a folder of phinb's own, which one command empties.
     environment.setdefault("HF_DATASETS_CACHE", str(folders.cache() / "datasets"))
     # The tokenizer's threads before a fork make it print a warning and switch itself off in the children.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +20,10 @@ from phinb.workflow.store import RunFolder, RunRecord
 
 CANCEL_GRACE_S = 0.8
 """How long a worker may take to end by itself when cancelled. Promised: gone within 2 s, killing included."""
+
+
+START_GRACE_S = 10.0
+"""How long another process may look at a run whose worker has not been started yet."""
 
 
 class Run:
@@ -53,14 +58,13 @@ class Run:
     @property
     def config(self) -> Config:
         """The configuration as it was run, in today's form."""
-        return load_config(self.folder / "upgraded.json", folder=Path(self._record.base), name=self.name)
+        return read_config(self._folder)
 
     @property
     def state(self) -> RunState:
         """What is known now. Notes it in the events where the worker is found to be gone."""
         state = self._read()
-        # A worker that has just been started has not written anything yet; find_worker knows it all the same.
-        if not state.ended and find_worker(self._folder) is None:
+        if not state.ended and find_worker(self._folder) is None and not self._is_being_started():
             state = self._note_lost_worker()
         return state
 
@@ -120,6 +124,9 @@ class Run:
         if state.status == "succeeded":
             raise PhinbError(f"Run {self.id} has succeeded; there is nothing to resume.", "Start a new one.")
         (self.folder / "control.json").unlink(missing_ok=True)
+        (self.folder / "worker.json").unlink(missing_ok=True)
+        record = self._record
+        self._folder.append(Queued(run_id=self.id, name=self.name, passes=record.passes, host=record.host))
         _start(self._folder, Path(self._record.base))
         return self
 
@@ -132,6 +139,11 @@ class Run:
             events, self._offset = self._folder.read_events(self._offset)
             self._state = reduce_all(events, self._state)
             return self._state
+
+    def _is_being_started(self) -> bool:
+        """Between the making of the folder and the worker's first sign of life there is nobody to be missed."""
+        noted = (self.folder / "worker.json").is_file()
+        return not noted and time.time() - self._folder.events_path.stat().st_mtime < START_GRACE_S
 
     def _note_lost_worker(self) -> RunState:
         with self._folder.lock:
@@ -189,6 +201,12 @@ def launch(config: Config, *, until: str | None = None, from_pass: str | None = 
     return Run(folder)
 
 
+def read_config(folder: RunFolder) -> Config:
+    """The configuration of a run as it was run, with the name and the base folder that it had then."""
+    record = folder.record
+    return load_config(folder.path / "upgraded.json", name=record.name, folder=Path(record.base))
+
+
 def open_run(reference: str | Path) -> Run:
     """Open a run by its id (or a unique part of it), its folder, or the name of its configuration (the newest)."""
     return Run(store.find(reference))
@@ -206,8 +224,6 @@ def _start(folder: RunFolder, base: Path) -> None:
 
 
 def _worker_pid(folder: RunFolder) -> int | None:
-    import json
-
     try:
         return int(json.loads((folder.path / "worker.json").read_text(encoding="utf-8"))["pid"])
     except (OSError, ValueError, KeyError):

@@ -40,16 +40,7 @@ def reduce(state: RunState, event: Event) -> RunState:
     state = replace(state, last_seq=max(event.seq, state.last_seq))
     match event:
         case Queued():
-            passes = {name: PassState() for name in event.passes}
-            return replace(
-                state,
-                run_id=event.run_id,
-                name=event.name,
-                passes=passes,
-                host=event.host,
-                queued_at=event.time,
-                status="queued",
-            )
+            return _queue(state, event)
         case AttemptStarted():
             return _start_attempt(state, event)
         case Preparing():
@@ -57,16 +48,7 @@ def reduce(state: RunState, event: Event) -> RunState:
         case PassStarted() | Progress() | PassFinished() | PassFailed():
             return _change_pass(state, event)
         case MetricLogged():
-            metric = Metric(event.pass_name, event.step, dict(event.values))
-            # A resumed attempt logs steps again that an earlier one had logged after its last checkpoint.
-            kept = tuple(
-                old
-                for old in state.metrics
-                if old.pass_name != metric.pass_name
-                or old.step < metric.step
-                or (old.step == metric.step and not set(old.values) & set(metric.values))
-            )
-            return replace(state, metrics=(*kept, metric))
+            return replace(state, metrics=_add_metric(state.metrics, event))
         case ResourcesMeasured():
             peak = max(event.rss_bytes, state.resources.peak_rss_bytes if state.resources else 0)
             return replace(state, resources=Resources(event.rss_bytes, event.cpu_percent, peak, tuple(event.gpu)))
@@ -89,6 +71,24 @@ def reduce_all(events: Iterable[Event], state: RunState | None = None) -> RunSta
     return state
 
 
+def _queue(state: RunState, event: Queued) -> RunState:
+    """The run's beginning, or its beginning again: resuming appends a second one, and what was measured stays."""
+    return replace(
+        state,
+        run_id=event.run_id,
+        name=event.name,
+        passes={name: PassState() for name in event.passes},
+        host=event.host,
+        queued_at=event.time if state.queued_at is None else state.queued_at,
+        status="queued",
+        ended_at=None,
+        stopping="",
+        message="",
+        cause="",
+        remedy="",
+    )
+
+
 def _start_attempt(state: RunState, event: AttemptStarted) -> RunState:
     """A new attempt: what was done stays in sight as waiting until the worker says that it is reused."""
     passes = {name: PassState(pass_type=old.pass_type) for name, old in state.passes.items()}
@@ -108,6 +108,22 @@ def _start_attempt(state: RunState, event: AttemptStarted) -> RunState:
         started_at=event.time,
         ended_at=None,
     )
+
+
+def _add_metric(metrics: tuple[Metric, ...], event: MetricLogged) -> tuple[Metric, ...]:
+    """A resumed attempt logs steps again that an earlier one logged after its last checkpoint: those give way.
+
+    At one step a trainer logs several things (loss, eval_loss, a summary): only what says the same again gives way.
+    Steps only grow otherwise, so that what gives way stands at the end, and 10,000 steps stay cheap.
+    """
+    new, end = Metric(event.pass_name, event.step, dict(event.values)), len(metrics)
+    while end and metrics[end - 1].pass_name == new.pass_name and metrics[end - 1].step > new.step:
+        end -= 1
+    start = end
+    while start and metrics[start - 1].pass_name == new.pass_name and metrics[start - 1].step == new.step:
+        start -= 1
+    same = (old for old in metrics[start:end] if not set(old.values) <= set(new.values))
+    return (*metrics[:start], *same, new)
 
 
 def _change_pass(state: RunState, event: PassStarted | Progress | PassFinished | PassFailed) -> RunState:

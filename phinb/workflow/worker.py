@@ -19,7 +19,7 @@ from typing import Any
 import psutil
 from filelock import FileLock, Timeout
 
-from phinb.config import Config, load_config
+from phinb.config import Config
 from phinb.errors import PhinbError
 from phinb.models.references import hash_model, resolve_model
 from phinb.types import AttemptStarted, Preparing, RunFinished
@@ -28,6 +28,7 @@ from phinb.workflow.checkpoints import last_checkpoint, place_checkpoints
 from phinb.workflow.failures import explain
 from phinb.workflow.printed import Reader, Tee
 from phinb.workflow.process import remember_worker
+from phinb.workflow.runner import read_config
 from phinb.workflow.reporter import Control, Reporter, measure_resources
 from phinb.workflow.store import RunFolder, RunRecord, write_atomically
 
@@ -45,6 +46,7 @@ class Job:
     eval_split: float | None
     seed: int
     resumed_from: int | None
+    pass_types: dict[str, str]
 
 
 def main(folder_path: str) -> int:
@@ -56,7 +58,7 @@ def main(folder_path: str) -> int:
     control = Control(reporter, on_cancel=lambda: _leave_cancelled(reporter, began))
     try:
         record = folder.record
-        config = load_config(folder.path / "upgraded.json", folder=Path(record.base), name=record.name)
+        config = read_config(folder)
         control.start()
         status, message = _run(record, config, reporter, control)
     except PhinbError as error:
@@ -131,6 +133,7 @@ def prepare(record: RunRecord, config: Config, reporter: Reporter, seed: int) ->
         eval_split=float(eval_split) if eval_split is not None else None,
         seed=seed,
         resumed_from=resumed_from,
+        pass_types={name: kind if isinstance(kind, str) else kind[0] for name, kind in config.passes.items()},
     )
 
 
@@ -151,7 +154,7 @@ def _run_olive(record: RunRecord, job: Job, reporter: Reporter, control: Control
     watch = Watch(
         reporter,
         control,
-        pass_names=record.passes,
+        pass_types=job.pass_types,
         seed=job.seed,
         base_model=job.base_model,
         eval_split=job.eval_split,

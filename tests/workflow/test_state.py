@@ -57,14 +57,15 @@ def test_a_file_cut_off_at_any_byte_opens_as_far_as_it_goes(tmp_path: Path) -> N
     data = (GOLDEN / "cancel_in_training.jsonl").read_bytes()
     folder = RunFolder(tmp_path)
     ends = [place + 1 for place, byte in enumerate(data) if byte == ord("\n")]
-    states = [reduce_all([event for line in data[:end].splitlines() if (event := decode_event(line.decode()))]) for end in ends]
+    every = [event for line in data.splitlines() if (event := decode_event(line.decode()))]
+    states = [reduce_all(every[:count]) for count in range(len(ends) + 1)]
     for size in range(len(data) + 1):
         folder.events_path.write_bytes(data[:size])
         whole = sum(end <= size for end in ends)
-        events, offset = folder.read_events()
-        assert len(events) == whole
+        read, offset = folder.read_events()
+        assert len(read) == whole
         assert offset == (ends[whole - 1] if whole else 0)
-        assert folder.read_state() == (states[whole - 1] if whole else RunState())
+        assert folder.read_state() == states[whole]
 
 
 def test_a_reader_goes_on_where_the_half_line_began(tmp_path: Path) -> None:

@@ -1,0 +1,230 @@
+"""The public functions. Magics, panels and the command line call these and nothing beneath them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from phinb.config import Config, load_config
+from phinb.data.preview import Preview, find_data_config, preview
+from phinb.errors import ConfigError, PhinbError
+from phinb.types import Event, RunState, Variant
+from phinb.workflow.plain_view import PlainRow, check_plain_olive
+from phinb.workflow.preflight import Preflight, preflight
+from phinb.workflow.runner import Run, launch, open_run, runs
+
+if TYPE_CHECKING:
+    from phinb.evaluation.choice import Choice
+    from phinb.evaluation.comparison import Comparison
+
+__all__ = [
+    "PlainRow",
+    "check_plain_olive",
+    "choose",
+    "compare",
+    "figure",
+    "load_comparison",
+    "load_config",
+    "open_run",
+    "preflight",
+    "preview",
+    "run",
+    "runs",
+    "start",
+]
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def start(
+    config: Config | str | Path | Mapping[str, Any],
+    until: str | None = None,
+    from_: str | None = None,
+    fresh: bool = False,
+    on: Literal["local"] = "local",
+) -> Run:
+    """Start a run and return at once; it goes on in a process of its own, whatever becomes of this one.
+
+    config: a Config, or what load_config takes. until: the last pass to run. from_: the pass from which on earlier
+    results are not used again. fresh: use none at all, checkpoints included. on: where to run; only "local" so far.
+
+    Raises ConfigError where the configuration has errors, and PhinbError where the model, the data, the disk or the
+    memory stand in the way (the first of them is named, `phinb.preflight` names all).
+    """
+    if on != "local":
+        raise PhinbError(f"phinb cannot run on {on!r} yet.", 'It runs on this machine: on="local".')
+    config = config if isinstance(config, Config) else load_config(config)
+    if not config.ok:
+        raise ConfigError(config.problems)
+    found = preflight(config)
+    errors = [problem for problem in found.problems if problem.severity == "error"]
+    if errors:
+        more = f" ({len(errors) - 1} more: phinb.preflight names them)" if len(errors) > 1 else ""
+        place = f" [{errors[0].where}]" if errors[0].line or errors[0].path else ""
+        raise PhinbError(f"The run was not started: {errors[0].message}{place}{more}", errors[0].hint)
+    return launch(config, until=until, from_pass=from_, fresh=fresh)
+
+
+def run(
+    config: Config | str | Path | Mapping[str, Any],
+    until: str | None = None,
+    from_: str | None = None,
+    fresh: bool = False,
+    on: Literal["local"] = "local",
+) -> Run:
+    """`start`, and wait until the run has ended. Ctrl-C ends the waiting; the run itself goes on."""
+    started = start(config, until=until, from_=from_, fresh=fresh, on=on)
+    started.wait()
+    return started
+
+
+def compare(
+    run: Run | str | Path,
+    rows: str | Path | Rows | None = None,
+    answer: str | None = None,
+    labels: Sequence[str] | None = None,
+    metrics: Sequence[str] | None = None,
+    variants: Sequence[str] | None = None,
+    *,
+    on_event: Callable[[Event], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> Comparison:
+    """Measure a run's variants on the same rows: accuracy, latency, memory, size. What was measured is kept.
+
+    rows: a path to rows (JSON lines, JSON, CSV, Parquet), a data config's name, or a list of dicts; left out, it is
+    the configuration's evaluation data: the data config of eval_data_config, else one named eval, test or
+    validation. answer: the column to be predicted; by default phinb.answer, else the last field of the template.
+    labels: the answers to choose from; by default phinb.labels, else those that the data has. metrics: "accuracy"
+    and "latency" are measured in any case and nothing else can be asked for yet. variants: names; by default all.
+
+    Raises PhinbError while the run has no variant but the base, for a name that it does not have, and for rows
+    that cannot be read or lack the template's fields.
+    """
+    from phinb.evaluation.comparison import compare_variants
+
+    run = run if isinstance(run, Run) else open_run(run)
+    unknown = sorted(set(metrics or ()) - {"accuracy", "latency"})
+    if unknown:
+        raise PhinbError(f"There is no metric {unknown[0]!r}.", "There are: accuracy, latency.")
+    config = run.config
+    olive = config.to_olive()
+    training = find_data_config(olive)
+    recipe = _read_recipe(training)
+    given, train_rows = _rows(run, config, olive, rows), _train_rows(config, training)
+    return compare_variants(
+        _choose_variants(run, variants),
+        given,
+        template=recipe["text_template"],
+        answer=answer or config.phinb.get("answer"),
+        labels=labels or config.phinb.get("labels"),
+        folder=run.folder / "comparison",
+        add_special_tokens=recipe["add_special_tokens"],
+        train_rows=train_rows,
+        name=run.name,
+        on_event=on_event,
+        should_stop=should_stop,
+    )
+
+
+def load_comparison(path: str | Path) -> Comparison:
+    """A comparison that was saved with `comparison.save(path)`. Raises PhinbError where it cannot be read."""
+    from phinb.evaluation.comparison import load_comparison as load
+
+    return load(Path(path))
+
+
+def figure(source: Comparison | Run | RunState, kind: str) -> Any:
+    """A plotly figure of a comparison ("quality_latency", "stages", "latency", "confusion") or a run ("loss").
+
+    Raises PhinbError, naming the kinds there are, for one that does not fit.
+    """
+    from phinb.plots import figure as draw
+
+    return draw(source.state if isinstance(source, Run) else source, kind)
+
+
+def choose(comparison: Comparison, **constraints: str) -> Choice:
+    """The variant that meets the constraints best: choose(c, accuracy=">=0.8", ttft_ms_p50="<=80").
+
+    Constraints name columns of comparison.frame. Among those that meet all, the smallest on disk wins. Raises
+    PhinbError for a column that is not there or a constraint that cannot be read.
+    """
+    from phinb.evaluation.choice import choose as decide
+
+    return decide(comparison, constraints)
+
+
+def _choose_variants(run: Run, names: Sequence[str] | None) -> list[Variant]:
+    there = run.variants
+    if len(there) < 2 and not names:
+        state = run.state
+        why = "is still running" if not state.ended else f"ended as {state.status}"
+        raise PhinbError(f"Run {run.id} has no model of its own to compare; it {why}.", "Wait, or start it again.")
+    for name in names or ():
+        if name not in there:
+            raise PhinbError(f"Run {run.id} has no variant {name!r}.", f"It has: {', '.join(there)}.")
+    return [there[name] for name in (names or there)]
+
+
+def _read_recipe(data_config: Mapping[str, Any]) -> dict[str, Any]:
+    from phinb.data.source import parameters
+
+    params = parameters(data_config.get("pre_process_data_config"))
+    if not params.get("text_template"):
+        raise PhinbError(
+            f"The data config {data_config.get('name')} has no text_template to cut the prompt from.",
+            "Write one: text_template with its fields in braces, the answer last.",
+        )
+    return {"text_template": params["text_template"], "add_special_tokens": params.get("add_special_tokens", True)}
+
+
+def _rows(run: Run, config: Config, olive: dict[str, Any], rows: str | Path | Rows | None) -> Rows:
+    from phinb.data.source import read_rows
+
+    if rows is not None and not isinstance(rows, str | Path):
+        return rows
+    names = {str(one.get("name")): one for one in olive.get("data_configs") or []}
+    if rows is None:
+        chosen = next((name for name in _evaluation_names(olive) if name in names), None)
+        if chosen is None:
+            raise PhinbError(
+                "The configuration names no evaluation data.", "Give the rows: rows=PATH, a data config, or a list."
+            )
+        data_config: Mapping[str, Any] = names[chosen]
+    elif str(rows) in names:
+        data_config = names[str(rows)]
+    else:
+        data_config = _config_of_file(Path(rows))
+    read = read_rows(data_config, Path.cwd() if rows is not None and str(rows) not in names else config.folder)
+    for problem in read.problems:
+        if problem.severity == "error":
+            raise PhinbError(problem.message, problem.hint)
+    return read.rows
+
+
+def _train_rows(config: Config, training: Mapping[str, Any]) -> Rows:
+    """The rows of training, only to know its labels; data that cannot be read any more does not matter here."""
+    from phinb.data.source import read_rows
+
+    return read_rows(training, config.folder).rows
+
+
+def _evaluation_names(olive: dict[str, Any]) -> list[str]:
+    names = []
+    for value in (olive.get("passes") or {}).values():
+        for body in value if isinstance(value, list) else [value]:
+            settings = body.get("config") or body
+            if isinstance(settings.get("eval_data_config"), str):
+                names.append(settings["eval_data_config"])
+    return [*names, "eval", "test", "validation"]
+
+
+def _config_of_file(path: Path) -> dict[str, Any]:
+    """A data config for a path, by its ending. Raises PhinbError for an ending that `datasets` has no reader for."""
+    kinds = {".json": "json", ".jsonl": "json", ".csv": "csv", ".parquet": "parquet", ".txt": "text"}
+    kind = kinds.get(path.suffix.lower())
+    if kind is None:
+        raise PhinbError(f"Rows cannot be read from {path}.", f"Give a file that ends in {', '.join(kinds)}.")
+    loading = {"type": "huggingface_dataset", "data_name": kind, "data_files": str(path), "split": "train"}
+    return {"name": path.stem, "type": "HuggingfaceContainer", "load_dataset_config": loading}

@@ -1,0 +1,81 @@
+"""Checks of a text generation pre-process: the rules of Olive's TextGenParams, and a default that surprises."""
+
+from __future__ import annotations
+
+from phinb.config.check_components import TEXT_GENERATION, component_type
+from phinb.config.check_template import check_template
+from phinb.config.document import Node
+from phinb.config.findings import Findings
+from phinb.config.sections import place_of_new_key, text
+from phinb.types import Edit, Fix
+
+
+def check_text_generation(findings: Findings, config: Node) -> None:
+    """The rules of TextGenParams: which keys need each other, and which shut each other out."""
+    node = config.get("pre_process_data_config")
+    if component_type(findings, config, "pre_process_data_config") != TEXT_GENERATION:
+        return
+    if node is None or not node.is_mapping:
+        _warn_of_join(findings, node or config)
+        return
+    strategy = node.get("strategy")
+    if strategy is None:
+        _warn_of_join(findings, node)
+    name = text(strategy) or "join"
+    _check_strategy_needs(findings, node, name)
+    _check_padding(findings, node, name)
+    if padding := node.get("padding_side"):
+        findings.choice(padding, "padding_side", ("left", "right"))
+    function = node.get("text_formatting_func")
+    if text(function) and not text(node.get("user_script")):
+        message = "A text_formatting_func needs the user_script that defines it."
+        findings.add("missing_key", function or node, message, 'Add "user_script": its path.', at="key")
+    check_template(findings, node)
+
+
+def _check_padding(findings: Findings, node: Node, strategy: str) -> None:
+    pad, mask = _flag(node, "pad_to_max_len", default=True), _flag(node, "use_attention_mask", default=True)
+    if pad and _flag(node, "drop_short_sequences", default=False):
+        message = "Olive refuses drop_short_sequences together with pad_to_max_len, which is on by default."
+        hint = 'Set "pad_to_max_len": false, or remove drop_short_sequences.'
+        findings.add("contradiction", node.value["drop_short_sequences"], message, hint, at="key")
+    if pad and not mask and not strategy.startswith("join"):
+        message = "Olive refuses padding (pad_to_max_len, on by default) without the attention mask."
+        hint = 'Set "pad_to_max_len": false, or leave the mask on.'
+        findings.add("contradiction", node.value["use_attention_mask"], message, hint, at="key")
+
+
+def _flag(node: Node, key: str, *, default: bool) -> bool:
+    member = node.get(key)
+    return default if member is None or not isinstance(member.value, bool) else member.value
+
+
+def _check_strategy_needs(findings: Findings, node: Node, strategy: str) -> None:
+    given = node.get("strategy") or node
+    seed = node.get("random_seed")
+    if "random" in strategy and _absent(node, "max_samples"):
+        hint = 'Add "max_samples": how many sequences to draw.'
+        findings.add("missing_key", given, f'The strategy {strategy} needs "max_samples".', hint)
+    if "random" in strategy and seed is None:
+        message = f"Without a random_seed, {strategy} draws other rows in every run."
+        findings.warn("missing_key", given, message, 'Add "random_seed": 42.')
+    elif "random" in strategy and seed is not None and seed.value is None:
+        findings.add("wrong_type", seed, f'With the strategy {strategy}, "random_seed" must be a number.', "Write 42.")
+    if strategy == "join-sliding-window" and _absent(node, "stride"):
+        hint = 'Add "stride", e.g. half of max_seq_len.'
+        findings.add("missing_key", given, f'The strategy {strategy} needs a "stride".', hint)
+
+
+def _absent(node: Node, key: str) -> bool:
+    member = node.get(key)
+    return member is None or member.value is None
+
+
+def _warn_of_join(findings: Findings, node: Node) -> None:
+    message = (
+        "No strategy is named; Olive's default joins all rows and cuts them into sequences of max_seq_len (1024). "
+        "Data that fills no sequence gives none at all."
+    )
+    hint = 'One row a sequence is "strategy": "line-by-line"; if joining is meant, write "join".'
+    fix = Fix("Line by line", (Edit("set", place_of_new_key(node, "strategy"), "line-by-line"),))
+    findings.add("default_join", node, message, hint, severity="warning", at="key", fix=fix)

@@ -1,0 +1,117 @@
+"""How rows become training sequences: the parameters of Olive's text generation pre-process, and its rules.
+
+Names, defaults and forbidden combinations are those of olive.data.component.text_generation.TextGenParams.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from phinb.types import Problem
+
+STRATEGIES = ("line-by-line", "line-by-line-random", "join", "join-random", "join-sliding-window")
+PRE_PROCESS = "text_generation_huggingface_pre_process"
+"""Olive's pre-process that this module knows; it is what a HuggingfaceContainer takes for text generation."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Olive's parameters under Olive's names; lengths are tokens, `max_samples` counts sequences."""
+
+    max_samples: int | None = None
+    max_seq_len: int = 1024
+    pad_to_max_len: bool = True
+    padding_side: str = "right"
+    drop_short_sequences: bool = False
+    use_attention_mask: bool = True
+    chat_template: bool | str | None = None
+    message_col: str = "messages"
+    add_special_tokens: bool = True
+    text_formatting_func: str | None = None
+    text_template: str | None = None
+    text_cols: tuple[str, ...] = ("text",)
+    strategy: str = "join"
+    stride: int | None = None
+    joiner: str = "\n\n"
+    processing_batch_size: int = 1024
+    random_seed: int | None = None
+    random_retries: int = 10
+
+    @property
+    def joins(self) -> bool:
+        """Whether rows are strung together before they are cut into sequences."""
+        return self.strategy.startswith("join")
+
+    @property
+    def pads(self) -> bool:
+        """Whether each sequence is filled up to max_seq_len. Joined sequences are full without."""
+        return self.pad_to_max_len and not self.joins
+
+    @property
+    def context(self) -> int | None:
+        """Tokens at the beginning of each sequence that are not trained on (sliding window only)."""
+        return self.max_seq_len - self.stride if self.strategy == "join-sliding-window" and self.stride else None
+
+
+def read_recipe(params: Mapping[str, Any]) -> Recipe:
+    """The recipe that pre-process parameters mean; what is not named has Olive's default, unknown keys do nothing.
+
+    Whole numbers may be written as text, as pydantic allows. Raises ValueError for anything else that is no number.
+    """
+    known = {field.name: field.default for field in fields(Recipe)}
+    values = {name: value for name, value in params.items() if name in known}
+    for name in values:
+        if isinstance(values[name], str) and (isinstance(known[name], int) or name in ("max_samples", "stride")):
+            values[name] = _read_number(name, values[name], isinstance(known[name], bool))
+    if "text_cols" in values:
+        columns = values["text_cols"] or ()
+        values["text_cols"] = (columns,) if isinstance(columns, str) else tuple(columns)
+    return Recipe(**values)
+
+
+def check_recipe(recipe: Recipe, path: str) -> list[Problem]:
+    """The combinations that Olive refuses or that give other data each time; `path` is the pre-process's own."""
+    problems = []
+
+    def report(name: str, code: str, message: str, hint: str, *, warning: bool = False) -> None:
+        problems.append(Problem("warning" if warning else "error", code, message, f"{path}.{name}", hint=hint))
+
+    if recipe.strategy not in STRATEGIES:
+        report(
+            "strategy", "bad_value", f"There is no strategy {recipe.strategy!r}.", f"Known: {', '.join(STRATEGIES)}."
+        )
+    if recipe.max_seq_len < 1:
+        report("max_seq_len", "bad_value", f"max_seq_len is {recipe.max_seq_len}.", "It counts tokens, from 1.")
+    if recipe.padding_side not in ("left", "right"):
+        report("padding_side", "bad_value", f"padding_side is {recipe.padding_side!r}.", "It is left or right.")
+    if recipe.strategy == "join-sliding-window" and not (recipe.stride and recipe.stride > 0):
+        report("stride", "stride_missing", "A sliding window needs a stride.", "Set it to a number of tokens.")
+    if recipe.strategy.endswith("random"):
+        if recipe.max_samples is None:
+            hint = 'Set "max_samples" to the number of sequences to draw.'
+            report("max_samples", "max_samples_missing", "A random strategy needs max_samples.", hint)
+        if recipe.random_seed is None:
+            message = "Without random_seed every run draws other sequences than this preview."
+            report("random_seed", "not_repeatable", message, 'Set "random_seed" to any number.', warning=True)
+    if recipe.pad_to_max_len and recipe.drop_short_sequences:
+        hint = 'Set "pad_to_max_len" to false, or leave drop_short_sequences out.'
+        report("drop_short_sequences", "contradiction", "Sequences cannot be both padded and dropped.", hint)
+    if recipe.pads and not recipe.use_attention_mask:
+        hint = 'Set "use_attention_mask" to true, or "pad_to_max_len" to false.'
+        report("use_attention_mask", "contradiction", "Padding needs the attention mask.", hint)
+    return problems
+
+
+def _read_number(name: str, text: str, is_bool: bool) -> int | bool:
+    if is_bool:
+        if text.lower() in ("true", "1", "yes", "on"):
+            return True
+        if text.lower() in ("false", "0", "no", "off"):
+            return False
+        raise ValueError(f"{name} is {text!r}, not true or false")
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"{name} is {text!r}, not a whole number") from None

@@ -1,0 +1,246 @@
+"""Rows and a text template become prompts with candidate labels; labels' log-likelihoods become predictions.
+
+Nothing here loads a model. The prompt is the training template up to the answer, and every label is scored on the
+token ids that training saw: text before the answer, label and what follows are tokenised in one piece (a label's
+first token may hold the space before it), then cut where the labels begin to differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import takewhile
+from typing import Any, Protocol
+
+from phinb.data.template import Part, answer_field, fill, parse_template
+from phinb.errors import PhinbError
+from phinb.models.tokenizers import Encoding
+from phinb.types import Problem, RowScore
+
+
+@dataclass(frozen=True)
+class ScoringTask:
+    """What is asked of every variant: `prompts[i]` is to be continued by one of `labels`, rightly by `answers[i]`.
+
+    label_texts[k] is labels[k] as the template writes it. endings[i] is what the template has after the answer in
+    row i; it is scored too (`scores_ending`) where one label is the beginning of another, because else the shorter
+    one could never lose. add_special_tokens: the text stands between the tokenizer's bos and eos, with a space on
+    either side, as Olive writes it.
+    """
+
+    prompts: tuple[str, ...]
+    answers: tuple[str, ...]
+    labels: tuple[str, ...]
+    label_texts: tuple[str, ...]
+    endings: tuple[str, ...]
+    add_special_tokens: bool
+    scores_ending: bool = False
+    problems: tuple[Problem, ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True)
+class EncodedRow:
+    """One row in token ids: what all candidates share, then each candidate's own ids, in the order of the labels."""
+
+    row: int
+    prompt: tuple[int, ...]
+    candidates: tuple[tuple[int, ...], ...]
+
+
+class Encoder(Protocol):
+    """What is needed of a tokenizer: ids with the characters they stand for, and its two special tokens as text."""
+
+    @property
+    def bos(self) -> str | None: ...
+
+    @property
+    def eos(self) -> str | None: ...
+
+    def encode(self, text: str) -> Encoding: ...
+
+
+# ---------------------------------------------------------------------------------------- rows -> task
+
+
+def build_task(
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    template: str,
+    answer: str | None = None,
+    labels: Sequence[Any] | None = None,
+    train_rows: Sequence[Mapping[str, Any]] = (),
+    add_special_tokens: bool = True,
+) -> ScoringTask:
+    """Prompts and labels of `rows` under the training template.
+
+    answer: the column to be predicted, by default the template's last field. labels: the closed set of answers, by
+    default the distinct ones in `train_rows` and `rows`, sorted. A given label that no row has is a warning among the
+    task's problems. Raises PhinbError, naming the row, where a row lacks a field or its answer is not a label.
+    """
+    if not rows:
+        raise PhinbError("There are no rows to score.", "Name a file or a data config that has rows.")
+    before, slot, after, answer = split_template(template, answer)
+    answers = tuple(_answer_of(row, number, answer, len(rows)) for number, row in enumerate(rows, 1))
+    values = _label_values(rows, train_rows, answer, labels)
+    _check_answers(answers, values)
+    prompts = tuple(_fill(before, row, number, len(rows)) for number, row in enumerate(rows, 1))
+    endings = tuple(_fill(after, row, number, len(rows)) for number, row in enumerate(rows, 1))
+    texts = tuple(fill((slot,), {answer: value})[0] for value in values.values())
+    nested = [(a, b) for a in texts for b in texts if a != b and b.startswith(a)]
+    ends = bool(nested) and (add_special_tokens or all(endings))
+    problems = _label_problems(set(answers), values, labels, nested, ends)
+    return ScoringTask(prompts, answers, tuple(values), texts, endings, add_special_tokens, ends, problems)
+
+
+def split_template(template: str, answer: str | None = None) -> tuple[tuple[Part, ...], Part, tuple[Part, ...], str]:
+    """(parts before the answer's first place, the answer's own, those after it, the answer's name).
+
+    What follows ends where the answer is told once more. Raises PhinbError for a template that cannot be filled, that
+    has no field, or not the one asked for.
+    """
+    parts = parse_template(template)
+    names = tuple(dict.fromkeys(part.field for part in parts if part.field is not None))
+    if not names:
+        raise PhinbError(f"The text template {template!r} has no field in braces.", "Write it as '{phrase}\\n{tone}'.")
+    answer = answer or answer_field(template)
+    if answer is None or answer not in names:
+        raise PhinbError(
+            f"The answer's column {answer!r} is not in the text template {template!r}.",
+            f"Its fields are: {', '.join(names)}.",
+        )
+    place = next(index for index, part in enumerate(parts) if part.field == answer)
+    after = tuple(takewhile(lambda part: part.field != answer, parts[place + 1 :]))
+    return parts[:place], parts[place], after, answer
+
+
+def _answer_of(row: Mapping[str, Any], number: int, answer: str, total: int) -> str:
+    value = row.get(answer)
+    if value is None or value == "":
+        raise PhinbError(
+            f"Row {number} of {total} has no answer in column {answer!r}.",
+            f"Its columns are: {', '.join(map(str, row))}. Fill the column, or leave the row out.",
+        )
+    return str(value)
+
+
+def _label_values(
+    rows: Sequence[Mapping[str, Any]],
+    train_rows: Sequence[Mapping[str, Any]],
+    answer: str,
+    labels: Sequence[Any] | None,
+) -> dict[str, Any]:
+    """The labels as text -> the value that the template gets."""
+    if labels is not None:
+        values = {str(label): label for label in labels}
+    else:
+        found = [row[answer] for row in [*train_rows, *rows] if row.get(answer) not in (None, "")]
+        values = dict(sorted({str(value): value for value in found}.items()))
+    if len(values) < 2:
+        only = f"only {next(iter(values))!r}" if values else "none"
+        raise PhinbError(
+            f"There must be at least two labels to choose from; column {answer!r} has {only}.",
+            "Give the labels: labels=[...], or `labels` in the configuration's section phinb.",
+        )
+    return values
+
+
+def _check_answers(answers: Sequence[str], values: Mapping[str, Any]) -> None:
+    for number, answer in enumerate(answers, 1):
+        if answer not in values:
+            raise PhinbError(
+                f"Row {number} of {len(answers)} has the answer {answer!r}, which is not among the labels.",
+                f"The labels are: {', '.join(values)}. Add it to the labels, or mend the row.",
+            )
+
+
+def _label_problems(
+    answers: set[str],
+    values: Mapping[str, Any],
+    labels: Sequence[Any] | None,
+    nested: Sequence[tuple[str, str]],
+    scores_ending: bool,
+) -> tuple[Problem, ...]:
+    problems = []
+    for label in values if labels is not None else ():
+        if label not in answers:
+            message = f"The label {label!r} never occurs in the rows."
+            problems.append(Problem("warning", "label_never_occurs", message, hint="Is it spelt as in the data?"))
+    if nested and not scores_ending:
+        short, long = nested[0]
+        message = f"The label {short!r} is the beginning of {long!r} and nothing follows it: {long!r} can never win."
+        hint = "Let the template end with a line end, or add special tokens."
+        problems.append(Problem("warning", "label_prefix", message, hint=hint))
+    return tuple(problems)
+
+
+def _fill(parts: tuple[Part, ...], row: Mapping[str, Any], number: int, total: int) -> str:
+    try:
+        return fill(parts, row)[0]
+    except (KeyError, ValueError, TypeError) as error:
+        missing = error.args[0] if isinstance(error, KeyError) and error.args else None
+        what = f"has no column {missing!r}" if missing is not None else f"does not fit the template ({error})"
+        raise PhinbError(f"Row {number} of {total} {what}.", f"Its columns are: {', '.join(map(str, row))}.") from None
+
+
+# ----------------------------------------------------------------------------------------- task -> ids
+
+
+def encode_task(task: ScoringTask, encoder: Encoder) -> list[EncodedRow]:
+    """Every row in token ids. Raises PhinbError where nothing stands before the answer or a label has no token."""
+    return [_encode_row(task, index, encoder) for index in range(len(task.prompts))]
+
+
+def _encode_row(task: ScoringTask, index: int, encoder: Encoder) -> EncodedRow:
+    lead, tail = (f"{encoder.bos} ", f" {encoder.eos}") if task.add_special_tokens else ("", "")
+    prompt = lead + task.prompts[index]
+    ending = task.endings[index] + tail
+    full: list[list[int]] = []
+    before: list[int] = []
+    for text in task.label_texts:
+        stop = len(prompt) + len(text) + (len(ending) if task.scores_ending else 0)
+        encoding = encoder.encode(prompt + text + ending)
+        starts = [start for start, _ in encoding.offsets]
+        full.append([token for token, start in zip(encoding.ids, starts, strict=True) if start < stop])
+        before.append(sum(start < len(prompt) for start in starts))
+    # Labels may share their first tokens: those are still the labels', hence the second bound.
+    cut = min(_common_prefix(full), *before)
+    if cut == 0:
+        raise PhinbError(
+            f"Row {index + 1}: nothing stands before the answer, so that there is nothing to score it by.",
+            "Let the template have text before the answer, or add special tokens.",
+        )
+    candidates = tuple(tuple(ids[cut:]) for ids in full)
+    for label, candidate in zip(task.labels, candidates, strict=True):
+        if not candidate:
+            raise PhinbError(
+                f"The tokenizer makes no token of the label {label!r} (row {index + 1}).",
+                "The tokenizer does not know its characters, or is broken: compare it with the base model's.",
+            )
+    return EncodedRow(index, tuple(full[0][:cut]), candidates)
+
+
+def _common_prefix(sequences: Sequence[Sequence[int]]) -> int:
+    length = 0
+    for column in zip(*sequences, strict=False):
+        if any(token != column[0] for token in column):
+            break
+        length += 1
+    return length
+
+
+def score_rows(task: ScoringTask, likelihoods: Mapping[int, Sequence[float]]) -> tuple[RowScore, ...]:
+    """{row: log-likelihood of each label, nats} -> the rows' scores in order; of equals the first label wins.
+
+    Raises PhinbError where a value is not a number: such a model is broken, not wrong.
+    """
+    scores = []
+    for row, values in sorted(likelihoods.items()):
+        if any(value != value or value == float("-inf") for value in values):
+            raise PhinbError(
+                f"The model gives no number (nan or -inf) for row {row + 1}.",
+                "Its weights are damaged or overflow: build the artefact again.",
+            )
+        by_label = dict(zip(task.labels, map(float, values), strict=True))
+        predicted = max(by_label, key=lambda label: by_label[label])
+        scores.append(RowScore(row, task.answers[row], predicted, by_label))
+    return tuple(scores)

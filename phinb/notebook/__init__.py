@@ -1,0 +1,16 @@
+"""The notebook room: magics and panels. `%load_ext phinb` comes here and loads nothing that a panel would need."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["register"]
+
+
+def register(ipython: Any) -> None:
+    """Register the magics with an IPython shell, and how a Run shows itself as a cell's last value."""
+    from phinb.notebook.config_magics import ConfigMagics
+    from phinb.notebook.run_magics import RunMagics
+
+    ipython.register_magics(ConfigMagics)
+    ipython.register_magics(RunMagics)

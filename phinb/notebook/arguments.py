@@ -1,0 +1,65 @@
+"""What a magic's NAME or RUN stands for: a variable of the notebook, a file, an id, or a configuration's name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from phinb.errors import PhinbError
+
+if TYPE_CHECKING:
+    from phinb.config import Config
+    from phinb.workflow.runner import Run
+
+MAGIC_LINES = 1
+"""How many lines of a cell stand above the configuration's first: %%olive_config NAME itself."""
+
+# The configuration last read from a cell under each name: their lines are told as the cell numbers them.
+_from_cells: dict[str, Any] = {}
+
+
+def remember_cell(config: Config) -> None:
+    """Note that `config` stands in a cell, below its magic (unless the cell only names a file)."""
+    if config.path is None:
+        _from_cells[config.name] = config
+
+
+def line_offset(config: Config) -> int:
+    """What to add to a line of the configuration's text to get the line that the user sees."""
+    return MAGIC_LINES if _from_cells.get(config.name) is config else 0
+
+
+def find_config(namespace: dict[str, Any], name: str) -> Config:
+    """The Config of a variable, or of a file. Raises PhinbError where there is neither."""
+    from phinb.config import Config
+
+    value = namespace.get(name)
+    if isinstance(value, Config):
+        return value
+    if Path(name).is_file():
+        from phinb.api import load_config
+
+        return load_config(Path(name))
+    known = sorted(key for key, item in namespace.items() if isinstance(item, Config) and not key.startswith("_"))
+    hint = f"There is: {', '.join(known)}." if known else "Run its %%olive_config cell first, or name a file."
+    raise PhinbError(f"There is no configuration {name!r} in this notebook, nor a file of that name.", hint)
+
+
+def find_run(namespace: dict[str, Any], reference: str | None) -> Run:
+    """The Run of a variable, of a configuration's variable (the newest), of an id, or of a folder; None: the newest.
+
+    Raises PhinbError where nothing fits.
+    """
+    from phinb.api import open_run, runs
+    from phinb.config import Config
+    from phinb.workflow.runner import Run
+
+    if reference is None:
+        newest = next(iter(runs()), None)
+        if newest is None:
+            raise PhinbError("There is no run yet.", "%olive_run NAME starts one.")
+        return newest
+    value = namespace.get(reference)
+    if isinstance(value, Run):
+        return value
+    return open_run(value.name if isinstance(value, Config) else reference)

@@ -1,0 +1,78 @@
+"""Which labels a variant takes for which: a matrix a variant, rows the truth, columns the prediction."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from phinb.evaluation.results import Comparison
+from phinb.evaluation.statistics import confuse
+from phinb.evaluation.tables import describe_briefly
+from phinb.plots.selection import measured
+from phinb.plots.template import Palette, make_template, title_of
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+PALE, FULL = (226, 239, 248), (0, 114, 178)
+"""Opaque, so that the numbers on them read alike on any ground; a cell without rows stays empty."""
+
+
+def plot_confusion(comparison: Comparison, palette: Palette) -> go.Figure:
+    """Counts in the cells; the colour is the share of the true label's rows."""
+    from plotly.subplots import make_subplots
+
+    labels = list(comparison.settings["labels"])
+    summaries = measured(comparison)
+    columns = min(2, len(summaries))
+    lines = -(-len(summaries) // columns)
+    names = [escape(summary.name, quote=False) for summary in summaries]
+    cell = 44 if len(labels) <= 8 else 26
+    height = 130 + lines * (cell * len(labels) + 100)
+    figure = make_subplots(
+        rows=lines, cols=columns, subplot_titles=names, horizontal_spacing=0.16, vertical_spacing=90 / height
+    )
+    ticks = [escape(label, quote=False) for label in labels]
+    for index, summary in enumerate(summaries):
+        place = {"row": index // columns + 1, "col": index % columns + 1}
+        scores = next(m.scores for m in comparison.measurements if m.variant.name == summary.name)
+        counts = confuse([s.label for s in scores], [s.predicted for s in scores], labels)
+        _add_matrix(figure, counts, ticks, place)
+    figure.update_xaxes(showgrid=False, side="bottom", tickangle=0 if max(map(len, labels)) < 12 else -40)
+    figure.update_yaxes(showgrid=False, autorange="reversed", ticks="outside", ticklen=5, tickcolor="rgba(0,0,0,0)")
+    figure.update_xaxes(title={"text": "predicted"}, row=lines)
+    figure.update_yaxes(title={"text": "true"}, col=1)
+    figure.update_layout(
+        template=make_template(palette),
+        title=title_of("Which labels are taken for which", f"{describe_briefly(comparison)} · rows of the data"),
+        height=height,
+        margin={"t": 96},
+    )
+    figure.update_annotations(selector={"xref": "paper"}, font={"size": 12})
+    return figure
+
+
+def _add_matrix(figure: go.Figure, counts: list[list[int]], ticks: list[str], place: dict[str, int]) -> None:
+    shares = [[value / (sum(row) or 1) if value else None for value in row] for row in counts]
+    figure.add_heatmap(
+        z=shares,
+        x=ticks,
+        y=ticks,
+        customdata=counts,
+        zmin=0,
+        zmax=1,
+        colorscale=[[0, f"rgb{PALE}"], [1, f"rgb{FULL}"]],
+        showscale=False,
+        xgap=2,
+        ygap=2,
+        hovertemplate="%{customdata} rows: %{y} taken for %{x}<extra></extra>",
+        **place,
+    )
+    for line, (row, row_shares) in enumerate(zip(counts, shares, strict=True)):
+        for column, (value, share) in enumerate(zip(row, row_shares, strict=True)):
+            if share is not None:
+                colour = "#ffffff" if share > 0.75 else "#1d1d22"
+                font = {"size": 12, "color": colour}
+                figure.add_annotation(
+                    x=ticks[column], y=ticks[line], text=str(value), showarrow=False, font=font, **place
+                )

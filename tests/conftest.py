@@ -1,0 +1,30 @@
+"""What every test shares: a home of its own for phinb, and quiet threads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# Set before anything starts: worker processes inherit it, and so does torch where a test loads it itself.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["OLIVE_DISABLE_TELEMETRY"] = "1"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def phinb_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Runs, caches and models of the whole session lie here; the user's own are never touched."""
+    home = tmp_path_factory.mktemp("phinb-home")
+    os.environ["PHINB_HOME"] = str(home)
+    yield home
+    os.environ.pop("PHINB_HOME", None)
+
+
+@pytest.fixture(scope="session")
+def sample_data() -> Path:
+    return ROOT / "sample_data"

@@ -1,0 +1,249 @@
+"""What the preview shows against what Olive makes: ids, labels and masks of each case, from Olive's own container."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from phinb.data.preview import preview_data
+from phinb.models.tiny import make_tiny
+from phinb.models.tokenizers import load_tokenizer
+
+ASK_OLIVE = """
+import json, os, sys
+
+from olive.data.config import DataConfig
+
+answers = {}
+for name, config in json.load(sys.stdin).items():
+    try:
+        container = DataConfig(**config).to_data_container()
+        dataset = container.pre_process(container.load_dataset())
+        answers[name] = []
+        for index in range(len(dataset)):
+            inputs, labels = dataset[index]
+            ids = inputs["input_ids"].tolist()
+            mask = inputs["attention_mask"].tolist() if "attention_mask" in inputs else [1] * len(ids)
+            answers[name].append([ids, labels.tolist(), mask])
+    except Exception as error:
+        answers[name] = f"{type(error).__name__}: {error}"
+with open(sys.argv[1], "w", encoding="utf-8") as file:
+    json.dump(answers, file)
+os._exit(0)  # its telemetry keeps the process for seconds
+"""
+
+SENTENCE = "the last bus had gone so she walked home along canal with shoes in hand and nobody noticed clock"
+WORDS = SENTENCE.split()
+ROWS = [
+    {
+        "phrase": " ".join(WORDS[start % 19 : start % 19 + 2 + start % 13]),
+        "tone": ("joy", "fear", "Überraschung")[start % 3],
+    }
+    for start in range(60)
+]
+CHATS = [
+    {"messages": [{"role": "user", "content": f"Where is {word}?"}, {"role": "assistant", "content": f"<b>{word}</b>"}]}
+    for word in WORDS
+]
+FILES = {
+    "rows.json": "".join(json.dumps(row) + "\n" for row in ROWS),
+    "list.json": json.dumps(ROWS[:9]),
+    "chats.json": "".join(json.dumps(row) + "\n" for row in CHATS),
+    "numbers.json": "".join(
+        json.dumps({"text": f"n {n}", "n": n, "x": n / 3, "when": f"2024-05-0{n}", "none": None if n == 2 else "w"})
+        + "\n"
+        for n in range(1, 6)
+    ),
+    "gaps.json": '{"text": "walked home"}\n{"text": ""}\n{"text": "canal {x} 😀"}\n',
+    "rows.csv": "text,code,tone\nwalked home,007,NA\nthe canal,1,joy\n",
+    "lines.txt": "the last bus\n\nhad gone\r\nso she walked",
+    "many.json": "".join(json.dumps({"text": f"walked home {n}"}) + "\n" for n in range(2500)),
+}
+
+TEMPLATE = {"text_template": "{phrase} => {tone}"}
+LINES = {**TEMPLATE, "strategy": "line-by-line"}
+JOIN = {**TEMPLATE, "strategy": "join"}
+SLIDE = {**TEMPLATE, "strategy": "join-sliding-window", "max_seq_len": 32}
+TEXT = {"strategy": "line-by-line", "max_seq_len": 24}
+
+# Each name stands for a load_dataset_config (or only its file) and a pre_process_data_config.
+CASES: dict[str, tuple[Any, dict[str, Any]]] = {
+    "lines": ("rows.json", {**LINES, "max_seq_len": 48}),
+    "lines cut": ("rows.json", {**LINES, "max_seq_len": 12}),
+    "lines without special tokens": ("rows.json", {**LINES, "max_seq_len": 48, "add_special_tokens": False}),
+    "lines padded left": ("rows.json", {**LINES, "max_seq_len": 40, "padding_side": "left"}),
+    "lines not padded": ("rows.json", {**LINES, "max_seq_len": 40, "pad_to_max_len": False}),
+    "lines without a mask": (
+        "rows.json",
+        {**LINES, "max_seq_len": 40, "pad_to_max_len": False, "use_attention_mask": False},
+    ),
+    "lines, short ones dropped": (
+        "rows.json",
+        {**LINES, "max_seq_len": 30, "pad_to_max_len": False, "drop_short_sequences": True},
+    ),
+    "lines, few": ("rows.json", {**LINES, "max_seq_len": 48, "max_samples": 7}),
+    "lines, few and short ones dropped": (
+        "rows.json",
+        {**LINES, "max_seq_len": 30, "pad_to_max_len": False, "drop_short_sequences": True, "max_samples": 5},
+    ),
+    "lines, none": ("rows.json", {**LINES, "max_seq_len": 48, "max_samples": 0}),
+    "lines at random": (
+        "rows.json",
+        {**TEMPLATE, "max_samples": 20, "random_seed": 3, "strategy": "line-by-line-random", "max_seq_len": 32},
+    ),
+    "lines at random, short ones dropped": (
+        "rows.json",
+        {
+            **TEMPLATE,
+            "max_samples": 20,
+            "random_seed": 4,
+            "random_retries": 2,
+            "strategy": "line-by-line-random",
+            "max_seq_len": 38,
+            "pad_to_max_len": False,
+            "drop_short_sequences": True,
+        },
+    ),
+    "joined": ("rows.json", {**JOIN, "max_seq_len": 64}),
+    "joined by default, nothing left": ("rows.json", {**TEMPLATE, "max_seq_len": 4000}),
+    "joined without a joiner": ("rows.json", {**JOIN, "max_seq_len": 50, "joiner": ""}),
+    "joined by words": (
+        "rows.json",
+        {**JOIN, "max_seq_len": 50, "joiner": " <|end|> and ", "add_special_tokens": False},
+    ),
+    "joined, few": ("rows.json", {**JOIN, "max_seq_len": 40, "max_samples": 4}),
+    "joined, none": ("rows.json", {**JOIN, "max_seq_len": 40, "max_samples": 0}),
+    "joined in small batches": ("rows.json", {**JOIN, "max_seq_len": 37, "processing_batch_size": 3}),
+    "joined over many batches": ("many.json", {"strategy": "join", "max_seq_len": 100}),
+    "joined at random": (
+        "rows.json",
+        {**TEMPLATE, "strategy": "join-random", "max_samples": 15, "random_seed": 11, "max_seq_len": 200},
+    ),
+    "window": ("rows.json", {**SLIDE, "stride": 8}),
+    "window in small batches": ("rows.json", {**SLIDE, "stride": 20, "processing_batch_size": 4}),
+    "window as wide as its stride": ("rows.json", {**SLIDE, "stride": 32}),
+    "window with gaps": ("rows.json", {**SLIDE, "stride": 40}),
+    "window, few": ("rows.json", {**SLIDE, "stride": 8, "max_samples": 3}),
+    "chat": ("chats.json", {"chat_template": True, "strategy": "line-by-line", "max_seq_len": 40}),
+    "chat in words of its own": (
+        "chats.json",
+        {
+            "chat_template": "{% for m in messages %}{{ m.role }} {{ m.content | tojson }}{% endfor %}{{ eos_token }}",
+            "strategy": "join",
+            "max_seq_len": 40,
+        },
+    ),
+    "numbers, times and nothing": (
+        "numbers.json",
+        {**TEXT, "max_seq_len": 64, "text_template": "{n:>4} {x:.2f} {when} {none} {text!r} {{as it is}}"},
+    ),
+    "empty rows": ("gaps.json", {**TEXT, "add_special_tokens": False}),
+    "empty rows with special tokens": ("gaps.json", {**TEXT}),
+    "two columns": ("rows.json", {**TEXT, "text_cols": ["tone", "phrase"]}),
+    "a list": ("list.json", {**LINES, "max_seq_len": 32}),
+    "csv": ("rows.csv", {**TEXT, "text_template": "{text} {code} {tone}"}),
+    "plain text": ("lines.txt", {**TEXT, "add_special_tokens": False}),
+    "the first 70 %": ({"data_files": "rows.json", "split": "train[:70%]"}, {**LINES, "max_seq_len": 32}),
+    "the rest": ({"data_files": "rows.json", "split": "train[70%:]"}, {**LINES, "max_seq_len": 32}),
+    "the last ten and more": (
+        {"data_files": "rows.json", "split": "train[-10:]+train[:3]"},
+        {**LINES, "max_seq_len": 32},
+    ),
+    "named splits": (
+        {"data_files": {"train": ["rows.json"], "test": "list.json"}, "split": "test"},
+        {**LINES, "max_seq_len": 32},
+    ),
+    "two files": ({"data_files": ["list.json", "rows.json"], "split": "train"}, {**LINES, "max_seq_len": 32}),
+    "filtered": (
+        {"data_files": "rows.json", "split": "train", "col_filters": {"tone": "joy"}},
+        {**LINES, "max_seq_len": 32},
+    ),
+    "params in params": (
+        {"params": {"data_files": "rows.json", "split": "train"}},
+        {"params": {**LINES, "max_seq_len": 32}, "max_seq_len": 16},
+    ),
+    # and where Olive fails
+    "no split": ({"data_files": "rows.json"}, {**LINES}),
+    "unknown split": ({"data_files": "rows.json", "split": "tset"}, {**LINES}),
+    "split with spaces": ({"data_files": "rows.json", "split": "train[:5] + train[8:]"}, {**LINES}),
+    "unknown field": ("rows.json", {"text_template": "{phrase} {tune}", "strategy": "line-by-line"}),
+    "single brace": ("rows.json", {"text_template": "{phrase} {", "strategy": "line-by-line"}),
+    "numbers as columns": ("numbers.json", {**TEXT, "text_cols": ["text", "n"]}),
+    "no column text": ("rows.json", {"strategy": "line-by-line"}),
+    "padding without a mask": ("rows.json", {**LINES, "use_attention_mask": False}),
+    "padded and dropped": ("rows.json", {**LINES, "drop_short_sequences": True}),
+    "window without a stride": ("rows.json", {**SLIDE, "stride": None}),
+    "random without a number": ("rows.json", {**TEMPLATE, "strategy": "join-random", "random_seed": 1}),
+    "missing file": ("rose.json", {**LINES}),
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("parity")
+    for name, content in FILES.items():
+        (folder / name).write_bytes(content.encode("utf-8"))
+    make_tiny(folder / "tiny")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def answers(folder: Path) -> dict[str, Any]:
+    """What Olive makes of every case, in one process."""
+    cases = {}
+    for name in CASES:
+        config = data_config(name)
+        config["pre_process_data_config"] |= {"model_name": str(folder / "tiny"), "task": "text-generation"}
+        cases[name] = config
+    environment = os.environ | {"OLIVE_DISABLE_TELEMETRY": "1", "HF_HUB_OFFLINE": "1", "HF_HOME": str(folder / "hf")}
+    done = subprocess.run(
+        [sys.executable, "-c", ASK_OLIVE, str(folder / "answers.json")],
+        input=json.dumps(cases),
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    answers: dict[str, Any] = json.loads((folder / "answers.json").read_text(encoding="utf-8"))
+    return answers
+
+
+def data_config(name: str) -> dict[str, Any]:
+    load, pre_process = CASES[name]
+    if isinstance(load, str):
+        load = {"data_files": load, "split": "train"}
+    files = json.dumps(load)
+    kind = "csv" if ".csv" in files else "text" if ".txt" in files else "json"
+    return {
+        "name": "train",
+        "type": "HuggingfaceContainer",
+        "load_dataset_config": {"data_name": kind, **load},
+        "pre_process_data_config": dict(pre_process),
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(CASES))
+def test_the_preview_is_what_olive_makes(name: str, folder: Path, answers: dict[str, Any]) -> None:
+    preview = preview_data(data_config(name), load_tokenizer(folder / "tiny"), folder, limit=None)
+    expected = answers[name]
+    if isinstance(expected, str):
+        assert not preview.ok, f"Olive says {expected}"
+        return
+    unexpected = [problem for problem in preview.problems if problem.severity == "error"]
+    assert [problem.code for problem in unexpected] == ([] if expected else ["no_sequences"])
+    found = [[list(one.input_ids), list(one.labels), list(one.attention_mask)] for one in preview.sequences]
+    assert found == expected
+    assert preview.stats.sequences == len(expected)
+    assert preview.stats.trained_tokens == sum(label != -100 for _, labels, _ in expected for label in labels)
+    assert preview.stats.tokens == sum(sum(mask) for _, _, mask in expected)
+    for one in preview.sequences:
+        assert len(one.tokens) == len(one.spans) == len(one.input_ids)

@@ -1,0 +1,111 @@
+"""Templates filled as str.format fills them, and refused where they reach further."""
+
+from __future__ import annotations
+
+import string
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from phinb.data.template import Stretch, answer_field, check_template, fields, fill, parse_template, split_prompt
+from phinb.errors import PhinbError
+
+names = st.text(string.ascii_letters + "_ ä-", min_size=1).filter(lambda name: not name.isdigit())
+values = st.one_of(st.text(), st.integers(), st.none(), st.floats(allow_nan=False), st.lists(st.text(), max_size=2))
+literals = st.text().map(lambda text: text.replace("{", "{{").replace("}", "}}"))
+
+
+@given(st.data())
+def test_filled_as_format_does(data: st.DataObject) -> None:
+    row: dict[str, Any] = data.draw(st.dictionaries(names, values, min_size=1, max_size=4))
+    pieces = data.draw(
+        st.lists(
+            st.one_of(
+                literals,
+                st.sampled_from(sorted(row)).map(lambda name: f"{{{name}}}"),
+                st.sampled_from(sorted(row)).map(lambda name: f"{{{name}!r:>12}}"),
+            ),
+            max_size=6,
+        )
+    )
+    template = "".join(pieces)
+    text, stretches = fill(parse_template(template), row)
+    assert text == template.format(**row)
+    assert "".join(text[one.start : one.end] for one in stretches) == text
+    assert [one.start for one in stretches[1:]] == [one.end for one in stretches[:-1]]
+
+
+def test_each_character_knows_its_field() -> None:
+    text, stretches = fill(parse_template("{{{a}}} is {b}"), {"a": "x", "b": "", "c": "unused"})
+    assert text == "{x} is "
+    assert stretches == [
+        Stretch(0, 1, "template"),
+        Stretch(1, 2, "a"),
+        Stretch(2, 3, "template"),
+        Stretch(3, 7, "template"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("template", "expected", "answer"),
+    [
+        ("### Text: {phrase}\n### The tone is:\n{tone}", ("phrase", "tone"), "tone"),
+        ("{a}{b}{a}", ("a", "b"), "a"),
+        ("{a!r:>3} {{b}}", ("a",), "a"),
+        ("nothing", (), None),
+    ],
+)
+def test_fields_and_the_answer(template: str, expected: tuple[str, ...], answer: str | None) -> None:
+    assert fields(template) == expected
+    assert answer_field(template) == answer
+
+
+@pytest.mark.parametrize(
+    ("template", "answer", "prompt"),
+    [
+        ("{{q}} {phrase!r:>4} =>\n{tone}\n", "tone", "{{q}} {phrase!r:>4} =>\n"),
+        ("{tone} and {tone}", "tone", "{tone} and "),
+        ("{tone}", "tone", ""),
+    ],
+)
+def test_the_prompt_is_the_template_up_to_the_answer(template: str, answer: str, prompt: str) -> None:
+    assert split_prompt(template, answer) == prompt
+    assert template.startswith(prompt)
+
+
+def test_no_prompt_for_a_field_that_is_not_there() -> None:
+    with pytest.raises(PhinbError, match=r"no field \{mood\}") as caught:
+        split_prompt("{phrase} {tone}", "mood")
+    assert caught.value.hint == "Its fields are: phrase, tone."
+
+
+@pytest.mark.parametrize(
+    ("template", "code", "words"),
+    [
+        ("{phrase} {", "template_syntax", "cannot be read"),
+        ("a } b {phrase}", "template_syntax", "cannot be read"),
+        ("{} {phrase}", "template_syntax", "without a column: {}"),
+        ("{0}", "template_syntax", "without a column: {0}"),
+        ("{phrase.upper}", "template_syntax", "reaches into a value: {phrase.upper}"),
+        ("{phrase[0]}", "template_syntax", "reaches into a value: {phrase[0]}"),
+        ("{phrase:{tone}}", "template_syntax", "a field inside its format"),
+        ("{phrase!x}", "template_syntax", "unknown conversion !x"),
+        ("no field", "template_constant", "no field"),
+        ("{frase}", "unknown_field", "names {frase}"),
+        ('{"phrase": "x"} {phrase}', "unknown_field", 'names {"phrase"}'),
+    ],
+)
+def test_what_is_wrong_is_said_at_its_place(template: str, code: str, words: str) -> None:
+    problem = check_template(template, ("phrase", "tone"), "data.text_template")[0]
+    assert (problem.severity, problem.code, problem.path) == ("error", code, "data.text_template")
+    assert words in problem.message
+    assert problem.hint
+
+
+def test_the_nearest_column_and_doubled_braces_are_offered() -> None:
+    assert "Did you mean phrase?" in check_template("{frase}", ("phrase", "tone"))[0].hint
+    assert "Did you mean tone?" in check_template("{Tone}", ("phrase", "tone"))[0].hint
+    assert "{{ and }}" in check_template('{"phrase": 1}', ("phrase", "tone"))[0].hint
+    assert check_template("{phrase}", ("phrase",)) == []

@@ -1,0 +1,53 @@
+"""A shell with the magics, and runs that go on as a test wants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+
+from tests.golden.replay import Replay
+
+
+@pytest.fixture
+def replay() -> Iterator[Callable[..., Replay]]:
+    """replay(golden, **options) -> Replay; its worker is gone after the test."""
+    made: list[Replay] = []
+
+    def make(golden: str, **options: Any) -> Replay:
+        made.append(Replay(golden, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.end()
+
+
+class Shell:
+    """An IPython shell in this process; `execute` gives what a cell displayed and printed."""
+
+    def __init__(self) -> None:
+        InteractiveShell.clear_instance()
+        self.ip = InteractiveShell.instance()
+        self.ip.run_line_magic("load_ext", "phinb")
+
+    def execute(self, cell: str) -> Any:
+        with capture_output() as captured:
+            self.result = self.ip.run_cell(cell)
+        return captured
+
+    def html(self, cell: str) -> str:
+        return "\n".join(output.data.get("text/html", "") for output in self.execute(cell).outputs)
+
+    def text(self, cell: str) -> str:
+        captured = self.execute(cell)
+        return "\n".join([captured.stdout, *(output.data.get("text/plain", "") for output in captured.outputs)])
+
+
+@pytest.fixture
+def shell() -> Iterator[Shell]:
+    yield Shell()
+    InteractiveShell.clear_instance()

@@ -1,0 +1,242 @@
+"""What a panel says of a run: words and fractions, nothing invented, small however long the run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from html.parser import HTMLParser
+
+import pytest
+
+from phinb.notebook.chart import MOST_POINTS, draw_losses, round_ticks, thin_out
+from phinb.notebook.run_html import RUN_MIME, run_bundle, run_html, run_text
+from phinb.notebook.run_view import Line, describe_buttons, describe_run
+from phinb.types import Metric, Notice, PassState, Progress, RunState
+from phinb.workflow.state import reduce, reduce_all
+from tests.golden.replay import GOLDEN, read_golden
+
+NAMES = sorted(path.name.removesuffix(".jsonl") for path in GOLDEN.glob("*.jsonl"))
+
+
+def state_of(name: str, count: int | None = None) -> RunState:
+    return reduce_all(read_golden(name)[:count])
+
+
+def line_of(state: RunState, name: str) -> Line:
+    return next(line for line in describe_run(state).lines if line.name == name)
+
+
+@pytest.mark.parametrize(
+    ("golden", "name", "status", "symbol", "text", "fraction"),
+    [
+        ("success", "lora", "done", "✓", "60 steps · 2:02", 1.0),
+        ("success", "merge", "done", "✓", "5.1 s", 1.0),
+        (
+            "success",
+            "int4",
+            "reused",
+            "↺",
+            "reused: same input, options and versions as in r-20261123-174412-90cd",
+            1.0,
+        ),
+        ("stop_and_keep", "lora", "done", "✓", "31 / 400 steps · 1:04", 1.0),
+        ("cancel_in_training", "lora", "waiting", "○", "ended at 10 / 60 steps", 1 / 6),
+        ("cancel_in_training", "int4", "waiting", "○", "not run", None),
+        ("pass_failed", "int4", "failed", "✗", "failed at 11 / 30 layers", 11 / 30),
+        ("foreign_lines", "lora", "running", "●", "3 / 60 steps · 1:48 left", 0.05),
+        ("foreign_lines", "merge", "waiting", "○", "waiting", None),
+    ],
+)
+def test_a_pass_in_words(golden: str, name: str, status: str, symbol: str, text: str, fraction: float | None) -> None:
+    line = line_of(state_of(golden), name)
+    assert (line.status, line.symbol, line.text) == (status, symbol, text)
+    assert line.fraction == (None if fraction is None else pytest.approx(fraction))
+
+
+def test_an_unknown_total_is_running_and_no_share() -> None:
+    state = reduce(state_of("success", 6), Progress("lora", done=0, total=None, unit="", eta_s=None, seq=99))
+    assert line_of(state, "lora").text == "running"
+    assert line_of(state, "lora").fraction is None
+    state = reduce(state, Progress("lora", done=7, total=None, unit="steps", eta_s=None, seq=100))
+    assert line_of(state, "lora").text == "7 steps · running"
+    assert line_of(state, "lora").fraction is None
+
+
+def test_time_left_goes_down_between_two_reports() -> None:
+    state = state_of("foreign_lines")
+    assert describe_run(state, eta_age=8.5).lines[0].text == "3 / 60 steps · 1:40 left"
+    assert describe_run(state, eta_age=500).lines[0].text == "3 / 60 steps · 0:00 left"
+
+
+def test_what_is_prepared_stands_in_the_running_pass_or_in_a_line_of_its_own() -> None:
+    before = describe_run(state_of("success", 4))
+    assert (before.lines[0].kind, before.lines[0].text) == ("phinb://demo: conversion to safetensors", "201 / 201")
+    unknown = describe_run(state_of("success", 5)).lines[0]
+    assert (unknown.text, unknown.fraction) == ("running", None)
+    running = replace(state_of("success", 6), preparing=state_of("success", 5).preparing)
+    assert [line.name for line in describe_run(running).lines] == ["lora", "merge", "int4"]
+    assert line_of(running, "lora").text == "hashing the data"
+
+
+def test_a_failure_says_what_why_and_what_to_do() -> None:
+    card = describe_run(state_of("pass_failed")).cards[0]
+    assert card.severity == "error"
+    assert card.title.startswith("int4 failed: [Errno 28]")
+    assert "disk that holds the cache is full" in card.text
+    assert card.hint.startswith("Free some disk space")
+    lost = describe_run(state_of("worker_lost")).cards[0]
+    assert (lost.title, lost.hint) == (
+        "The worker process is gone.",
+        "Resume the run: it goes on from the last checkpoint.",
+    )
+
+
+def test_the_buttons_that_a_state_allows() -> None:
+    def offered(state: RunState) -> list[tuple[str, bool]]:
+        return [(button.action, button.enabled) for button in describe_buttons(state)]
+
+    running = state_of("foreign_lines")
+    assert offered(running) == [("log", True), ("stop", True), ("cancel", True)]
+    assert offered(replace(running, stopping="stop")) == [("log", True), ("stop", False), ("cancel", True)]
+    assert offered(replace(running, stopping="cancel")) == [("log", True), ("stop", False), ("cancel", False)]
+    assert offered(state_of("success")) == [("log", True)]
+    for ended in ("stop_and_keep", "cancel_in_training", "pass_failed", "worker_lost"):
+        assert offered(state_of(ended)) == [("log", True), ("resume", True)]
+
+
+def test_many_notices_are_told_once_each_and_counted() -> None:
+    notices = tuple(Notice("info", f"n{index}", f"Notice {index}") for index in range(9))
+    cards = describe_run(replace(state_of("success"), notices=(*notices, *notices))).cards
+    assert [card.title for card in cards] == [
+        "4 earlier notices are in the run's events.",
+        *(f"Notice {index}" for index in range(4, 9)),
+    ]
+
+
+# ------------------------------------------------------------------------------------------------ chart
+
+
+def test_the_chart_shows_the_last_values_and_where_the_run_is() -> None:
+    chart = draw_losses(state_of("success", 24))
+    assert chart is not None
+    assert [label.text for label in sorted(chart.labels, key=lambda label: label.series)] == ["eval 2.87", "loss 2.53"]
+    assert [tick.label for tick in chart.x_ticks] == ["0", "20", "40", "60"]
+    assert chart.now == chart.line[-1][0] < chart.right
+    ended = draw_losses(state_of("success"))
+    assert ended is not None
+    assert ended.now is None
+    assert ended.line[-1][0] == ended.right
+
+
+def test_a_loss_that_is_no_number_is_no_point() -> None:
+    chart = draw_losses(state_of("foreign_lines"))
+    assert chart is not None
+    assert len(chart.line) == 1
+    assert draw_losses(RunState(metrics=(Metric("lora", 1, {"loss": None}),))) is None  # type: ignore[dict-item]
+
+
+def test_labels_that_would_overlap_are_pushed_apart() -> None:
+    chart = draw_losses(state_of("success"))
+    assert chart is not None
+    first, second = sorted(label.y for label in chart.labels)
+    assert second - first >= 12
+
+
+@pytest.mark.parametrize(("low", "high"), [(2.27, 4.41), (0.001, 0.0042), (11.9, 12.0), (3.0, 3.0), (-2.0, 950.0)])
+def test_ticks_are_round_and_enclose_the_values(low: float, high: float) -> None:
+    ticks = round_ticks(low, high)
+    assert ticks[0] <= low
+    assert ticks[-1] >= high
+    assert 2 <= len(ticks) <= 6
+    step = f"{ticks[1] - ticks[0]:.3e}"
+    assert step[0] in "125"
+    assert step[1:5] == ".000"
+
+
+def test_a_step_is_whole() -> None:
+    assert round_ticks(0.0, 2.0, smallest=1.0) == [0.0, 1.0, 2.0]
+
+
+def test_thinning_keeps_ends_and_spikes() -> None:
+    points = [(float(step), 2.0 + 0.001 * (step % 7)) for step in range(10_000)]
+    points[4321] = (4321.0, 9.0)
+    kept = thin_out(points)
+    assert len(kept) <= MOST_POINTS
+    assert (kept[0], kept[-1]) == (points[0], points[-1])
+    assert points[4321] in kept
+    assert kept == sorted(set(kept))
+    assert set(kept) <= set(points)
+
+
+def test_ten_thousand_steps_stay_small_on_the_wire_and_in_the_notebook() -> None:
+    metrics = tuple(Metric("lora", step, {"loss": 2 + 1 / step, "grad_norm": 1.0}) for step in range(1, 10_001))
+    state = RunState(
+        "r-1", "long", "running", {"lora": PassState("running", done=1, total=10_000, unit="steps")}, metrics
+    )
+    assert len(json.dumps(asdict(describe_run(state, now=1.0)))) < 16_000
+    assert len(json.dumps(run_bundle(state))) < 80_000
+
+
+# --------------------------------------------------------------------------------------------- saved form
+
+
+class Checker(HTMLParser):
+    """Every element is closed, none is a script, no attribute holds code or another host."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.open.append(tag)
+        self.seen.add(tag)
+        for key, value in attrs:
+            assert not key.startswith("on")
+            assert key not in ("src", "href")
+            assert "url(" not in (value or "")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def check(html: str) -> set[str]:
+    checker = Checker()
+    checker.feed(html)
+    assert checker.open == []
+    assert "script" not in checker.seen
+    return checker.seen
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_saved_form_is_whole_and_without_scripts(name: str) -> None:
+    state = state_of(name)
+    check(run_html(state))
+    text = run_text(state)
+    for line in describe_run(state).lines:
+        assert f"{line.symbol} {line.name}" in text
+        assert line.text in text
+    bundle = run_bundle(state)
+    assert json.loads(json.dumps(bundle[RUN_MIME], allow_nan=False))["run_id"] == state.run_id
+
+
+def test_hostile_text_stays_text() -> None:
+    evil = "</style></b><script>alert(1)</script><img src=x onerror=alert(1)>\"'&"
+    state = replace(
+        state_of("pass_failed"),
+        name=evil,
+        message=evil,
+        cause=evil,
+        remedy=evil,
+        passes={evil: PassState("failed", evil, error=evil)},
+        notices=(Notice("error", "x", evil, evil),),
+    )
+    html = run_html(state)
+    assert "img" not in check(html)
+    assert "<script" not in html
+
+
+def test_the_saved_form_of_a_living_run_says_how_to_see_it_now() -> None:
+    state = state_of("success", 24)
+    assert f"%olive_attach {state.run_id}" in run_html(state)
+    assert run_html(state) == run_html(state)  # a function of the state: no clock in it
