@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from phinb.config import Config, load_config
-from phinb.data.preview import Preview, find_data_config, preview
+from phinb.data.preview import find_data_config, preview
 from phinb.errors import ConfigError, PhinbError
 from phinb.types import Event, RunState, Variant
 from phinb.workflow.plain_view import PlainRow, check_plain_olive
-from phinb.workflow.preflight import Preflight, preflight
+from phinb.workflow.preflight import preflight
 from phinb.workflow.runner import Run, launch, open_run, runs
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ def start(
     config: a Config, or what load_config takes. until: the last pass to run. from_: the pass from which on earlier
     results are not used again. fresh: use none at all, checkpoints included. on: where to run; only "local" so far.
 
-    Raises ConfigError where the configuration has errors, and PhinbError where the model, the data, the disk or the
-    memory stand in the way (the first of them is named, `phinb.preflight` names all).
+    Raises ConfigError with all problems where the configuration has errors, or where the model, the data, the disk
+    or the memory stand in the way.
     """
     if on != "local":
         raise PhinbError(f"phinb cannot run on {on!r} yet.", 'It runs on this machine: on="local".')
@@ -58,11 +58,8 @@ def start(
     if not config.ok:
         raise ConfigError(config.problems)
     found = preflight(config)
-    errors = [problem for problem in found.problems if problem.severity == "error"]
-    if errors:
-        more = f" ({len(errors) - 1} more: phinb.preflight names them)" if len(errors) > 1 else ""
-        place = f" [{errors[0].where}]" if errors[0].line or errors[0].path else ""
-        raise PhinbError(f"The run was not started: {errors[0].message}{place}{more}", errors[0].hint)
+    if not found.ok:
+        raise ConfigError(found.problems)
     return launch(config, until=until, from_pass=from_, fresh=fresh)
 
 

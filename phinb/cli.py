@@ -130,7 +130,9 @@ def _show(options: argparse.Namespace) -> int:
     for path, entry in values.items():
         line = f", line {entry.line}" if entry.line else ""
         note = f" ({entry.note})" if entry.note else ""
-        print(f"{path:<{width}}  {json.dumps(entry.value, ensure_ascii=False, default=str)}  [{entry.origin}{line}]{note}")
+        print(
+            f"{path:<{width}}  {json.dumps(entry.value, ensure_ascii=False, default=str)}  [{entry.origin}{line}]{note}"
+        )
     return 0 if config.ok else 1
 
 

@@ -96,7 +96,9 @@ def read_known_good() -> dict[str, str]:
     The wheel carries the repository's constraints.txt as known_good.txt; in a checkout it stands at the top.
     """
     package = Path(str(files("phinb")))
-    file = next((path for path in (package / "known_good.txt", package.parent / "constraints.txt") if path.is_file()), None)
+    file = next(
+        (path for path in (package / "known_good.txt", package.parent / "constraints.txt") if path.is_file()), None
+    )
     if file is None:
         return {}
     lines = [line.partition("#")[0].partition(";")[0].strip() for line in file.read_text(encoding="utf-8").splitlines()]

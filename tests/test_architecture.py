@@ -14,8 +14,8 @@ PACKAGE = ROOT / "phinb"
 
 # A room may import only from those that stand before it (design.md, "The house").
 ROOMS = (
+    "types",  # before errors, other than in design.md: a ConfigError carries the problems
     "errors",
-    "types",
     "folders",
     "models",
     "config",

@@ -55,7 +55,7 @@ def test_check_names_the_line_and_exits_1(small: Path) -> None:
     assert told["problems"][0]["line"] == 9
 
 
-@pytest.mark.parametrize("content", [b"not a configuration at all", b"\xff\xfe\x00nope", b"", b"[1, 2]", b'{"passes": '])
+@pytest.mark.parametrize("content", [b"no configuration at all", b"\xff\xfe\x00nope", b"", b"[1, 2]", b'{"passes": '])
 def test_what_is_no_configuration_gets_one_sentence(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "bad.json"
     path.write_bytes(content)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from phinb.errors import PhinbError
-from phinb.evaluation.comparison import Comparison
+from phinb.evaluation.comparison import Comparison, Summary
 
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     ">=": operator.ge,
@@ -16,6 +16,20 @@ _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
     "<": operator.lt,
 }
+
+FIGURES = (
+    "accuracy",
+    "accuracy_low",
+    "accuracy_high",
+    "n",
+    "ttft_ms_p50",
+    "ttft_ms_p90",
+    "decode_tokens_per_s",
+    "load_s",
+    "size_bytes",
+    "peak_memory_bytes",
+)
+"""What can be chosen by: columns of comparison.frame."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +57,8 @@ def choose(comparison: Comparison, constraints: Mapping[str, str]) -> Choice:
     sizes = {summary.name: summary.size_bytes or 0 for summary in comparison.summaries}
     base_size = next((sizes[s.name] for s in comparison.summaries if s.kind == "base"), 0)
     for summary in comparison.summaries:
-        missed = [_miss(summary, column, *test) for column, test in parsed.items()]
-        missed = [f"it could not be measured: {summary.error}"] if summary.error else [text for text in missed if text]
+        texts = [_miss(summary, column, *test) for column, test in parsed.items()]
+        missed = [f"it could not be measured: {summary.error}"] if summary.error else [text for text in texts if text]
         if missed:
             failing[summary.name] = tuple(missed)
         else:
@@ -56,9 +70,9 @@ def choose(comparison: Comparison, constraints: Mapping[str, str]) -> Choice:
         reasons = "; ".join(f"{name}: {', '.join(missed)}" for name, missed in failing.items())
         return Choice(None, f"No variant meets {asked}. {reasons}.", (), failing)
     best = min(fitting, key=lambda name: sizes[name])
-    others = f"of {', '.join(fitting)}, which all meet it" if len(fitting) > 1 else "the only one that meets it"
-    reason = f"{best} ({sizes[best] / 1e6:.0f} MB on disk): asked for {asked}; the smallest {others}."
-    return Choice(best, reason.replace("the smallest the only", "the only"), tuple(fitting), failing)
+    others = f"the smallest of {', '.join(fitting)}" if len(fitting) > 1 else "the only one that meets it"
+    reason = f"{best} ({sizes[best] / 1e6:.0f} MB on disk): asked for {asked}; {others}."
+    return Choice(best, reason, tuple(fitting), failing)
 
 
 def _parse(column: str, text: str) -> tuple[str, float]:
@@ -68,12 +82,10 @@ def _parse(column: str, text: str) -> tuple[str, float]:
     return match[1], float(match[2])
 
 
-def _miss(summary: object, column: str, sign: str, bound: float) -> str:
+def _miss(summary: Summary, column: str, sign: str, bound: float) -> str:
     """What is missed, in words; "" where the constraint is met."""
-    known = ("accuracy", "accuracy_low", "accuracy_high", "ttft_ms_p50", "ttft_ms_p90", "decode_tokens_per_s")
-    known += ("load_s", "size_bytes", "peak_memory_bytes", "n")
-    if column not in known:
-        raise PhinbError(f"There is no figure {column!r} to choose by.", f"There are: {', '.join(known)}.")
+    if column not in FIGURES:
+        raise PhinbError(f"There is no figure {column!r} to choose by.", f"There are: {', '.join(FIGURES)}.")
     value = getattr(summary, column)
     if value is None:
         return f"{column} is not known"

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from phinb.errors import PhinbError
 from phinb.notebook.failure import WaitingEnded
 from phinb.notebook.host import show
-from phinb.notebook.run_view import Button, View, describe_run
-from phinb.notebook.waiting import Chronicle, wait_in_text, waiting_ended_text
+from phinb.notebook.waiting import wait_in_text, waiting_ended_text
 from phinb.types import Event, RunState
+from phinb.workflow.narration import Chronicle
 from phinb.workflow.runner import Run
 from phinb.workflow.state import reduce
+from phinb.workflow.view import Button, View, describe_run
 
 if TYPE_CHECKING:
     from phinb.evaluation.comparison import Comparison

@@ -23,10 +23,10 @@ from phinb.notebook.failure import cards_bundle, error_cards
 from phinb.notebook.host import replace_shown, show
 from phinb.notebook.progress_panel import ProgressPanel
 from phinb.notebook.run_html import view_html
-from phinb.notebook.run_view import Card, View
-from phinb.notebook.text import view_text
 from phinb.types import RunState
 from phinb.workflow.runner import Run
+from phinb.workflow.text import view_text
+from phinb.workflow.view import Card, View
 
 if TYPE_CHECKING:
     from phinb.evaluation.comparison import Comparison

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from phinb.notebook.failure import problem_card
 from phinb.notebook.html import Html, card_html, frame, table_html, tag
-from phinb.notebook.run_view import Card
-from phinb.notebook.text import card_text, table_text
-from phinb.notebook.wording import write_bytes
 from phinb.types import Change, Problem, Severity
+from phinb.workflow.text import card_text, table_text
+from phinb.workflow.view import Card
+from phinb.workflow.wording import write_bytes
 
 if TYPE_CHECKING:
     from phinb.config import Config

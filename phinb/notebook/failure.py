@@ -9,9 +9,9 @@ from typing import Any
 from phinb.errors import ConfigError, PhinbError
 from phinb.notebook.host import Host, find_host, show
 from phinb.notebook.html import card_html, frame
-from phinb.notebook.run_view import Card
-from phinb.notebook.text import card_text
 from phinb.types import Problem
+from phinb.workflow.text import card_text
+from phinb.workflow.view import Card
 
 
 class ShownError(Exception):

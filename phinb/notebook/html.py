@@ -10,7 +10,7 @@ from functools import cache
 from html import escape
 from pathlib import Path
 
-from phinb.notebook.run_view import Card
+from phinb.workflow.view import Card
 
 
 class Html(str):

@@ -13,7 +13,7 @@ from typing import Any
 import anywidget
 import traitlets
 
-from phinb.notebook.run_view import View
+from phinb.workflow.view import View
 
 HERE = Path(__file__).parent
 

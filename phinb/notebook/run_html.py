@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from phinb.notebook.chart import Chart
 from phinb.notebook.html import Html, card_html, frame, tag
-from phinb.notebook.run_view import Line, View, describe_run
-from phinb.notebook.text import view_text
 from phinb.types import RunState
+from phinb.workflow.chart import Chart
+from phinb.workflow.text import view_text
+from phinb.workflow.view import Line, View, describe_run
 
 RUN_MIME = "application/vnd.phinb.run.v1+json"
 MOST_METRICS = 400

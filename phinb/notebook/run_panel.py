@@ -15,10 +15,10 @@ from phinb.notebook.failure import WaitingEnded
 from phinb.notebook.host import replace_shown, show
 from phinb.notebook.progress_panel import ProgressPanel
 from phinb.notebook.run_html import run_bundle
-from phinb.notebook.run_view import Card, View, describe_buttons, describe_run
 from phinb.notebook.waiting import check_usable, waiting_ended_text
 from phinb.types import RunState
 from phinb.workflow.runner import Run
+from phinb.workflow.view import Card, View, describe_buttons, describe_run
 
 INTERVAL_S = 0.1
 """The panel is sent at most ten times a second."""

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from phinb.notebook.html import frame, table_html, tag
-from phinb.notebook.run_view import TONES
-from phinb.notebook.text import table_text
-from phinb.notebook.wording import write_clock
 from phinb.types import RunState
 from phinb.workflow.runner import Run
+from phinb.workflow.text import table_text
+from phinb.workflow.view import TONES
+from phinb.workflow.wording import write_clock
 
 HEAD = ("run", "configuration", "status", "passes", "started", "took")
 

@@ -26,7 +26,7 @@ def _failure(code: str, pattern: str, cause: str, remedy: str) -> Failure:
 KNOWN = (
     _failure(
         "no_sequences",
-        r"DatasetGenerationError|SchemaInferenceError|no training sequences|Please pass `features` or at least one example",
+        r"DatasetGenerationError|SchemaInferenceError|no training sequences|pass `features` or at least one example",
         "The data gave no training sequence.",
         "With strategy join, rows are joined until max_seq_len is full, and the rest is dropped: use strategy "
         "line-by-line, or a smaller max_seq_len. See %olive_preview.",
@@ -71,7 +71,7 @@ KNOWN = (
     ),
     _failure(
         "genai_versions",
-        r"parse_extra_options|onnxruntime_genai\.models\.quantized_model|multi_cache|No module named 'onnxruntime_genai",
+        r"parse_extra_options|genai\.models\.quantized_model|multi_cache|No module named 'onnxruntime_genai",
         "onnxruntime-genai and Olive do not fit together.",
         'Install the set that works: pip install "phinb[cpu]" -c constraints.txt. `phinb doctor` shows what differs.',
     ),
@@ -113,4 +113,8 @@ def explain(text: str) -> tuple[str, str, str]:
     for failure in KNOWN:
         if failure.pattern.search(text):
             return failure.code, failure.cause, failure.remedy
-    return "unknown", "", "The log's tail says more: %olive_attach RUN shows it, and log.txt in the run's folder is whole."
+    return (
+        "unknown",
+        "",
+        "The log's tail says more: %olive_attach RUN shows it, and log.txt in the run's folder is whole.",
+    )

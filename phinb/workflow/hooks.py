@@ -125,9 +125,7 @@ class Watch:
         kind = type(error).__name__ if error else "OlivePassError"
         last = str(error).strip() if error else text.strip().rsplit("\n", 1)[-1]
         message = f"Pass {name} failed: {last or kind}"
-        self.reporter.emit(
-            PassFailed(pass_name=name, error=kind, message=message[:2000], cause=cause, remedy=remedy)
-        )
+        self.reporter.emit(PassFailed(pass_name=name, error=kind, message=message[:2000], cause=cause, remedy=remedy))
 
     def drop_entries(self) -> None:
         """Take back from the cache what this run wrote: training was cut short, the artefacts are this run's alone."""

@@ -162,7 +162,7 @@ def _data_parameters(config: Any) -> dict[str, Any]:
     if component and component.type == "text_generation_huggingface_pre_process":
         try:
             known = validate_config(parameters, TextGenParams)
-            parameters = {key: value for key, value in known.model_dump(mode="json").items()}
+            parameters = known.model_dump(mode="json")
         except Exception as error:
             parameters = {"error": f"{type(error).__name__}: {error}"[:300]}
     shown: dict[str, Any] = json.loads(json.dumps(parameters, default=str))

@@ -128,7 +128,7 @@ def _check_room(forecast: Forecast) -> list[Problem]:
             Problem(
                 "error",
                 "disk_full",
-                f"The run will write about {forecast.disk_bytes / 1e9:.1f} GB, and {place} has {free / 1e9:.1f} GB left.",
+                f"The run will write about {forecast.disk_bytes / 1e9:.1f} GB; {place} has {free / 1e9:.1f} GB left.",
                 hint="Free some space, or set PHINB_HOME to a larger disk.",
             )
         )

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import TextIO
 
-# "Loading weights:  42%|████▏     | 31/73 [00:01<00:02, 20.31it/s]"
+# Such as `Loading weights:  42%|████▏     | 31/73 [00:01<00:02, 20.31it/s]`.
 _BAR = re.compile(r"(?:^|[\r\n])\s*(?P<what>[^\r\n|%]{0,60}?):?\s+\d+%\|[^|]*\|\s*(?P<done>\d+)/(?P<total>\d+)\s*\[")
 _LAYER = re.compile(r"^Reading (?:decoder )?layer (?P<layer>\d+)\s*$")
 

@@ -115,7 +115,11 @@ def describe_death(pid: int | None, rss_bytes: int | None) -> tuple[int | None, 
     if number == getattr(signal, "SIGKILL", 9):
         total = psutil.virtual_memory().total
         if rss_bytes and rss_bytes > 0.6 * total:
-            return number, None, f"It was killed while it held {rss_bytes / 1e9:.1f} GB of {total / 1e9:.1f} GB of memory."
+            return (
+                number,
+                None,
+                f"It was killed while it held {rss_bytes / 1e9:.1f} GB of {total / 1e9:.1f} GB of memory.",
+            )
         return number, None, "It was killed from outside (signal 9); the system does that, too, when memory runs out."
     if number is not None:
         return number, None, f"It ended by signal {number} ({signal.Signals(number).name})."

@@ -55,7 +55,8 @@ def input_files(olive: Mapping[str, Any], base: Path) -> list[Path]:
     found: set[Path] = set()
     for data_config in olive.get("data_configs", []):
         for value in _strings(data_config.get("load_dataset_config", {}).get("data_files")):
-            found |= {path for name in glob(str(base / value), recursive=True) if (path := Path(name)).is_file()}
+            names = glob(str(base / value), recursive=True)  # noqa: PTH207 - Path.glob refuses absolute patterns
+            found |= {path for name in names if (path := Path(name)).is_file()}
     for script in _scripts(olive):
         path = base / script
         found |= {item for item in (path.rglob("*.py") if path.is_dir() else [path]) if item.is_file()}

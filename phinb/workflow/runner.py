@@ -150,6 +150,8 @@ class Run:
             state = self._read()
             if state.ended or find_worker(self._folder):
                 return state
+            if self._folder.read_control().get("how") == "cancel":
+                return self._write_cancelled(state)
             rss = state.resources.peak_rss_bytes if state.resources else None
             number, code, cause = describe_death(_worker_pid(self._folder), rss)
             self._folder.append(WorkerLost(signal=number, exit_code=code, cause=cause))
@@ -159,13 +161,15 @@ class Run:
         """Write the ending that the worker had no time to write."""
         with self._folder.lock:
             state = self._read()
-            if state.ended:
-                return
-            if state.stopping != "cancel":
-                self._folder.append(StopRequested(how="cancel", by=_user()))
-            seconds = time.time() - (state.started_at or state.queued_at or time.time())
-            self._folder.append(RunFinished(status="cancelled", seconds=seconds, message="Cancelled by the user."))
-        self._read()
+            if not state.ended:
+                self._write_cancelled(state)
+
+    def _write_cancelled(self, state: RunState) -> RunState:
+        if state.stopping != "cancel":
+            self._folder.append(StopRequested(how="cancel", by=_user()))
+        seconds = time.time() - (state.started_at or state.queued_at or time.time())
+        self._folder.append(RunFinished(status="cancelled", seconds=seconds, message="Cancelled by the user."))
+        return self._read()
 
 
 def launch(config: Config, *, until: str | None = None, from_pass: str | None = None, fresh: bool = False) -> Run:

@@ -135,9 +135,7 @@ def _change_pass(state: RunState, event: PassStarted | Progress | PassFinished |
             new = PassState(status="running", pass_type=event.pass_type, started=event.time)
             changes["preparing"] = None
         case Progress():
-            new = replace(
-                old, status="running", done=event.done, total=event.total, unit=event.unit, eta_s=event.eta_s
-            )
+            new = replace(old, status="running", done=event.done, total=event.total, unit=event.unit, eta_s=event.eta_s)
         case PassFinished():
             new = replace(
                 old,
@@ -149,9 +147,7 @@ def _change_pass(state: RunState, event: PassStarted | Progress | PassFinished |
                 eta_s=0.0,
             )
         case PassFailed():
-            new = replace(
-                old, status="failed", error=event.error, cause=event.cause, remedy=event.remedy, eta_s=None
-            )
+            new = replace(old, status="failed", error=event.error, cause=event.cause, remedy=event.remedy, eta_s=None)
             changes.update(message=event.message, cause=event.cause, remedy=event.remedy)
     return replace(state, passes={**state.passes, event.pass_name: new}, **changes)
 

@@ -1,14 +1,14 @@
 """A run's folder: what it holds, how events are appended and read, listing and opening.
 
-    <runs>/<id>/run.json         RunRecord: what was asked, never changed
-                config.*         the configuration as it was given
-                upgraded.json    the same in today's form, phinb's section included
-                olive.json       what Olive got, written by the worker
-                events.jsonl     one event a line; every view is a function of it
-                log.txt          all that Olive and its libraries printed
-                control.json     what the user asked of the worker (stop, cancel)
-                variants.json    the models that the run made
-                artefacts/PASS   a pass's output, hard links into the cache where the file system has them
+<runs>/<id>/run.json         RunRecord: what was asked, never changed
+            config.*         the configuration as it was given
+            upgraded.json    the same in today's form, phinb's section included
+            olive.json       what Olive got, written by the worker
+            events.jsonl     one event a line; every view is a function of it
+            log.txt          all that Olive and its libraries printed
+            control.json     what the user asked of the worker (stop, cancel)
+            variants.json    the models that the run made
+            artefacts/PASS   a pass's output, hard links into the cache where the file system has them
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def decode_event(line: str) -> Event | None:
         record = json.loads(line)
         kind = EVENT_TYPES[record["type"]]
         known = {item.name for item in fields(kind)}
-        values = {key: tuple(v) if isinstance(v, list) else v for key, v in record.items() if key in known}
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in record.items() if k in known}
         return kind(**values)
     except (ValueError, KeyError, TypeError):
         return None
@@ -89,9 +89,10 @@ class RunFolder:
     def record(self) -> RunRecord:
         """Raises PhinbError where the folder holds no readable run."""
         try:
-            values = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
+            text = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
             known = {item.name for item in fields(RunRecord)}
-            return RunRecord(**{key: tuple(v) if key == "passes" else v for key, v in values.items() if key in known})
+            values: dict[str, Any] = {k: tuple(v) if k == "passes" else v for k, v in text.items() if k in known}
+            return RunRecord(**values)
         except (OSError, ValueError, TypeError) as error:
             raise PhinbError(
                 f"{self.path} holds no run that can be read ({error}).", "Name another run; %olive_runs lists them."

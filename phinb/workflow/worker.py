@@ -28,8 +28,8 @@ from phinb.workflow.checkpoints import last_checkpoint, place_checkpoints
 from phinb.workflow.failures import explain
 from phinb.workflow.printed import Reader, Tee
 from phinb.workflow.process import remember_worker
-from phinb.workflow.runner import read_config
 from phinb.workflow.reporter import Control, Reporter, measure_resources
+from phinb.workflow.runner import read_config
 from phinb.workflow.store import RunFolder, RunRecord, write_atomically
 
 DEFAULT_SEED = 42
@@ -83,9 +83,7 @@ def _run(record: RunRecord, config: Config, reporter: Reporter, control: Control
     versions = {"python": sys.version.split()[0], **reuse.installed_versions()}
 
     step = last_checkpoint(reporter.folder.path / "olive.json") if attempt > 1 and not record.fresh else None
-    reporter.emit(
-        AttemptStarted(attempt=attempt, pid=os.getpid(), versions=versions, seed=seed, resumed_from=step)
-    )
+    reporter.emit(AttemptStarted(attempt=attempt, pid=os.getpid(), versions=versions, seed=seed, resumed_from=step))
     job = prepare(record, config, reporter, seed)
     if job.resumed_from:
         reporter.notice("info", "resumed", f"Training goes on from the checkpoint of step {job.resumed_from}.")
@@ -117,11 +115,10 @@ def prepare(record: RunRecord, config: Config, reporter: Reporter, seed: int) ->
     key = reuse.hash_inputs(olive, config.phinb, base, hash_model(model) if model.is_dir() else reference, seed)
     cache = reuse.cache_folder(key)
     cache.mkdir(parents=True, exist_ok=True)
-    engine = olive.get("engine") if isinstance(olive.get("engine"), dict) else olive
-    if engine.pop("clean_cache", False) or record.fresh:
+    if olive.pop("clean_cache", False) or record.fresh:
         shutil.rmtree(cache / "checkpoints", ignore_errors=True)
-    engine["cache_dir"] = str(cache)
-    engine.setdefault("output_dir", str(reporter.folder.path / "output"))
+    olive["cache_dir"] = str(cache)
+    olive.setdefault("output_dir", str(reporter.folder.path / "output"))
     resumed_from = place_checkpoints(olive, cache / "checkpoints", fresh=record.fresh)
     write_atomically(reporter.folder.path / "olive.json", json.dumps(olive, indent=1))
     eval_split = config.phinb.get("eval_split")

@@ -23,7 +23,9 @@ def measure() -> str:
         pairs = [(_time(before), _time(after)) for _ in range(PAIRS)]
         bare, loaded = median(one for one, _ in pairs), median(other for _, other in pairs)
         added = median(other - one for one, other in pairs)
-        lines.append(f"{what}: {1000 * added:.0f} ms added ({1000 * bare:.0f} -> {1000 * loaded:.0f} ms, {PAIRS} pairs)")
+        lines.append(
+            f"{what}: {1000 * added:.0f} ms added ({1000 * bare:.0f} -> {1000 * loaded:.0f} ms, {PAIRS} pairs)"
+        )
     return "\n".join(lines)
 
 

@@ -13,13 +13,13 @@ import numpy as np
 import psutil
 import pytest
 from safetensors.numpy import load_file
-from tests.workflow.conftest import MakeConfig, wait_for_step
 
 import phinb
 from phinb.errors import ConfigError, PhinbError
 from phinb.workflow.process import find_worker
 from phinb.workflow.runner import Run, launch
 from phinb.workflow.store import RunFolder
+from tests.workflow.conftest import MakeConfig, wait_for_step
 
 pytestmark = pytest.mark.slow
 
@@ -107,9 +107,7 @@ def test_a_damaged_artefact_in_the_cache_is_made_anew(make_config: MakeConfig, e
     assert adapter_weights(again)
 
 
-def test_stop_keeps_what_is_trained_and_still_merges_and_quantizes(
-    make_config: MakeConfig, empty_cache: Path
-) -> None:
+def test_stop_keeps_what_is_trained_and_still_merges_and_quantizes(make_config: MakeConfig, empty_cache: Path) -> None:
     run = phinb.start(make_config(LONG))
     wait_for_step(run, 3)
     run.stop()

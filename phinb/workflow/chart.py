@@ -9,8 +9,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from phinb.notebook.wording import write_loss, write_number
 from phinb.types import Metric, RunState
+from phinb.workflow.wording import write_loss, write_number
 
 WIDTH, HEIGHT = 340.0, 150.0
 LEFT, RIGHT, TOP, BOTTOM = 34.0, 62.0, 10.0, 28.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from phinb.notebook.run_view import Card, Line, View
+from phinb.workflow.view import Card, Line, View
 
 
 def card_text(card: Card, indent: str = "") -> str:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from phinb.notebook.chart import Chart, draw_losses
-from phinb.notebook.wording import write_bytes, write_clock, write_duration, write_number
 from phinb.types import Notice, PassState, Preparing, RunState, Severity
+from phinb.workflow.chart import Chart, draw_losses
+from phinb.workflow.wording import write_bytes, write_clock, write_duration, write_number
 
 SYMBOLS = {"waiting": "○", "running": "●", "done": "✓", "reused": "↺", "failed": "✗"}
 SEVERITY_SYMBOLS: dict[Severity, str] = {"error": "■", "warning": "▲", "info": "●"}

@@ -8,11 +8,11 @@ from html.parser import HTMLParser
 
 import pytest
 
-from phinb.notebook.chart import MOST_POINTS, draw_losses, round_ticks, thin_out
 from phinb.notebook.run_html import RUN_MIME, run_bundle, run_html, run_text
-from phinb.notebook.run_view import Line, describe_buttons, describe_run
 from phinb.types import Metric, Notice, PassState, Progress, RunState
+from phinb.workflow.chart import MOST_POINTS, draw_losses, round_ticks, thin_out
 from phinb.workflow.state import reduce, reduce_all
+from phinb.workflow.view import Line, describe_buttons, describe_run
 from tests.golden.replay import GOLDEN, read_golden
 
 NAMES = sorted(path.name.removesuffix(".jsonl") for path in GOLDEN.glob("*.jsonl"))
