@@ -56,7 +56,7 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q -m "not slow and not browser and not hub and not gpu and not azure_live"
 
-test: setup browser demo-model
+test: setup browser
 	$(BIN)/python -m pytest
 
 bench: demo-model

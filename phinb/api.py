@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from phinb.config import Config, load_config
+from phinb.config.check_data import EVALUATION_NAMES
 from phinb.data.preview import find_data_config, preview
 from phinb.errors import ConfigError, PhinbError
 from phinb.types import Event, RunState, Variant
@@ -214,7 +215,7 @@ def _evaluation_names(olive: dict[str, Any]) -> list[str]:
             settings = body.get("config") or body
             if isinstance(settings.get("eval_data_config"), str):
                 names.append(settings["eval_data_config"])
-    return [*names, "eval", "test", "validation"]
+    return [*names, *EVALUATION_NAMES]
 
 
 def _config_of_file(path: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ here (phinb.workflow.preflight).
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from phinb.config.azure_forms import TOP_LEVEL, add_azure
 from phinb.config.check_data import check_data_configs, check_references_to_data
@@ -29,6 +30,14 @@ _SECRETS = {
     "an Azure storage key": re.compile(r"\bAccountKey=[A-Za-z0-9+/=]{20,}"),
     "an Azure shared access signature": re.compile(r"[?&]sig=[A-Za-z0-9%+/=]{20,}"),
 }
+
+NOT_CARRIED_OUT: dict[str, tuple[Any, ...]] = {
+    "loss_on": ("all",),
+    "samples": ([],),
+    "trackers": ([],),
+    "azure": (None,),
+}
+"""Keys that have their place but no effect yet, with the values that ask for none: all else is an error."""
 
 
 def check(root: Node, schema: Schema) -> tuple[Problem, ...]:
@@ -104,6 +113,11 @@ def check_phinb(findings: Findings) -> None:
         findings.add("wrong_type", node, '"phinb" must be a mapping.', f"It takes {', '.join(PHINB.names)}.")
         return
     findings.group(node, PHINB, "the phinb section", bounds=PHINB_BOUNDS)
+    for key, idle in NOT_CARRIED_OUT.items():
+        entry = node.get(key)
+        if entry is not None and entry.plain() not in idle:
+            message = f'This version of phinb does not carry out "{key}": {show(entry.plain())} yet.'
+            findings.add("not_carried_out", entry, message, f'Leave "{key}" out.')
     labels = node.get("labels")
     if labels is not None and labels.is_list and len(set(map(str, labels.plain()))) < len(labels.entries()):
         findings.add("duplicate_label", labels, "A label stands twice.", "Name each answer once.")

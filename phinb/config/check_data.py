@@ -20,6 +20,9 @@ from phinb.types import Edit, Fix
 
 _NAME = re.compile(r"[A-Za-z0-9_]+")
 
+EVALUATION_NAMES = ("eval", "test", "validation")
+"""A data config of such a name is what a comparison measures on where nothing else is said."""
+
 
 def check_data_configs(findings: Findings) -> None:
     """Every data config, and that no name stands twice."""
@@ -84,7 +87,7 @@ def check_references_to_data(findings: Findings) -> None:
                 used.add(text(node))
                 _check_reference(findings, node, key, list(names))
     for name, config in names.items():
-        if name and name not in used and config.get("name") is not None:
+        if name and name not in (*used, *EVALUATION_NAMES) and config.get("name") is not None:
             message = f'Nothing uses the data config "{name}".'
             findings.add(
                 "unused", config.get("name") or config, message, "phinb.compare may still name it.", severity="info"

@@ -73,11 +73,12 @@ def reduce_all(events: Iterable[Event], state: RunState | None = None) -> RunSta
 
 def _queue(state: RunState, event: Queued) -> RunState:
     """The run's beginning, or its beginning again: resuming appends a second one, and what was measured stays."""
+    old = state.passes
     return replace(
         state,
         run_id=event.run_id,
         name=event.name,
-        passes={name: PassState() for name in event.passes},
+        passes={name: PassState(pass_type=old[name].pass_type if name in old else "") for name in event.passes},
         host=event.host,
         queued_at=event.time if state.queued_at is None else state.queued_at,
         status="queued",

@@ -151,7 +151,7 @@ VALID: dict[str, Bend] = {
     "loading the model": lambda config: config["input_model"].update(
         load_kwargs={"torch_dtype": "float32", "attn_implementation": "eager", "trust_remote_code": False}
     ),
-    "phinb's section": put(whole, phinb={"eval_split": 0.1, "loss_on": "completion", "labels": ["a", "b"], "seed": 7}),
+    "phinb's section": put(whole, phinb={"eval_split": 0.1, "loss_on": "all", "labels": ["a", "b"], "seed": 7}),
     "a list of one pass": lambda config: config["passes"].update(merge=[{"type": "MergeAdapterWeights"}]),
 }
 

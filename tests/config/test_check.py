@@ -211,3 +211,13 @@ def test_bounds_admit_what_their_words_say() -> None:
     assert str(share) == "at least 0 and less than 1"
     assert Bounds(1, special=(-1,)).admits(-1)
     assert not Bounds(1).admits(float("nan"))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("loss_on", "completion"), ("samples", ["Hello"]), ("trackers", ["mlflow"]), ("azure", {"compute": "gpu"})],
+)
+def test_what_has_no_effect_yet_is_an_error_and_not_silence(plain: dict[str, Any], key: str, value: object) -> None:
+    problem = told({**plain, "phinb": {key: value}}, "not_carried_out")
+    assert problem.severity == "error"
+    assert problem.path == f"phinb.{key}"

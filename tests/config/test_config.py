@@ -52,10 +52,10 @@ def test_the_origin_of_every_value(valid: str) -> None:
 
 
 def test_phinbs_section_never_reaches_olive(plain: dict[str, Any]) -> None:
-    config = load_config({**plain, "phinb": {"eval_split": 0.2, "loss_on": "completion"}})
+    config = load_config({**plain, "phinb": {"eval_split": 0.2, "loss_on": "all"}})
     assert config.ok
     assert "phinb" not in config.to_olive()
-    assert (config.phinb["eval_split"], config.phinb["loss_on"], config.phinb["seed"]) == (0.2, "completion", 42)
+    assert (config.phinb["eval_split"], config.phinb["loss_on"], config.phinb["seed"]) == (0.2, "all", 42)
     assert (config.format, config.path, config.name, config.folder) == ("dict", None, "config", Path.cwd())
 
 
