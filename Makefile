@@ -42,7 +42,7 @@ demo-model: setup
 demo: demo-model
 	@echo "Running notebooks/01_quickstart.ipynb: training takes most of the time."
 	@mkdir -p build
-	@$(BIN)/jupyter execute --timeout=1800 --output=$(CURDIR)/build/01_quickstart.ipynb notebooks/01_quickstart.ipynb
+	@$(BIN)/jupyter execute --timeout=1800 --output="$(CURDIR)/build/01_quickstart.ipynb" notebooks/01_quickstart.ipynb
 	@$(BIN)/phinb compare emotion
 	@echo
 	@echo "The executed notebook is build/01_quickstart.ipynb. To go on in JupyterLab:  make lab"
@@ -66,7 +66,7 @@ notebooks: demo-model
 	@mkdir -p build
 	@for notebook in notebooks/*.ipynb; do \
 	  echo "$$notebook"; \
-	  $(BIN)/jupyter execute --timeout=1800 --output=$(CURDIR)/build/$$(basename $$notebook) $$notebook || exit 1; \
+	  $(BIN)/jupyter execute --timeout=1800 --output="$(CURDIR)/build/$$(basename $$notebook)" $$notebook || exit 1; \
 	done
 
 wheel: setup

@@ -101,6 +101,12 @@ def compare(
     """
     from phinb.evaluation.comparison import compare_variants
 
+    if isinstance(labels, str):
+        raise PhinbError(f"labels is the text {labels!r}.", "Give a list: labels=['joy', 'fear'].")
+    if rows is not None and not isinstance(rows, str | Path) and not all(isinstance(row, Mapping) for row in rows):
+        raise PhinbError(
+            "rows holds something that is no row.", "Give a list of dicts, a path, or a data config's name."
+        )
     run = run if isinstance(run, Run) else open_run(run)
     unknown = sorted(set(metrics or ()) - {"accuracy", "latency"})
     if unknown:

@@ -7,6 +7,7 @@ Standard output holds what was asked for, standard error what is said along the 
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import sys
 import time
@@ -23,6 +24,10 @@ from phinb.types import Problem
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. What the user can act on is said in a sentence, without a traceback."""
     options = build_parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that lacks a sign (a run's marks, a phrase's letters) shows a question mark, and nothing fails.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         code: int = options.command(options)
     except ConfigError as error:
@@ -30,6 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except PhinbError as error:
         print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"{error.filename or 'A file'}: {error.strerror or error}.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -94,13 +102,23 @@ def _load(options: argparse.Namespace) -> Any:
     return load_config(Path(options.file))
 
 
+def _load_readable(options: argparse.Namespace) -> Any:
+    """The configuration, where there is anything in the file to be shown. Raises ConfigError else."""
+    config = _load(options)
+    if not config.dumps():
+        raise ConfigError(config.problems)
+    return config
+
+
 def _check(options: argparse.Namespace) -> int:
     config = _load(options)
     problems: Sequence[Problem] = config.problems
     if options.files and config.ok:
         from phinb.api import preflight
 
-        problems = preflight(config).problems
+        found = preflight(config)
+        problems = found.problems
+        print(_write_forecast(found.forecast), file=sys.stderr)
     errors = sum(problem.severity == "error" for problem in problems)
     if options.json:
         print(json.dumps({"ok": not errors, "problems": [asdict(problem) for problem in problems]}, indent=1))
@@ -112,10 +130,12 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _upgrade(options: argparse.Namespace) -> int:
-    config = _load(options)
+    from phinb.workflow.store import write_atomically
+
+    config = _load_readable(options)
     if options.write:
         target = Path(options.write)
-        target.write_text(config.dumps("yaml" if target.suffix in (".yaml", ".yml") else "json"), encoding="utf-8")
+        write_atomically(target, config.dumps("yaml" if target.suffix in (".yaml", ".yml") else "json"))
     for change in config.changes:
         place = f"line {change.line}, " if change.line else ""
         print(f"{place}{change.path}: {change.before!r} -> {change.after!r}\n    {change.why}", file=sys.stderr)
@@ -124,7 +144,7 @@ def _upgrade(options: argparse.Namespace) -> int:
 
 
 def _show(options: argparse.Namespace) -> int:
-    config = _load(options)
+    config = _load_readable(options)
     values = config.effective()
     width = max((len(path) for path in values), default=0)
     for path, entry in values.items():
@@ -163,18 +183,24 @@ def _plain(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from phinb.api import start
+    from phinb.api import preflight, start
 
-    started = start(_load(options), until=options.until, from_=options.from_, fresh=options.fresh)
+    config = _load(options)
+    if config.ok:
+        print(_write_forecast(preflight(config).forecast), file=sys.stderr)
+    started = start(config, until=options.until, from_=options.from_, fresh=options.fresh)
     if options.detach:
         print(started.id)
         return 0
     print(f"{started.id} in {started.folder}", file=sys.stderr)
-    return _follow(started)
+    return _follow(started, owner=True)
 
 
-def _follow(run: Any) -> int:
-    """Tell a run's story until it ends. The first Ctrl-C stops and keeps, the second cancels."""
+def _follow(run: Any, owner: bool) -> int:
+    """Tell a run's story until it ends.
+
+    Ctrl-C of who started it (`owner`) stops and keeps at first, and cancels at the second; others only look away.
+    """
     from phinb.workflow.narration import Chronicle
 
     chronicle = Chronicle(write=lambda line: print(line, flush=True))
@@ -187,6 +213,9 @@ def _follow(run: Any) -> int:
                 break
             time.sleep(0.2)
         except KeyboardInterrupt:
+            if not owner:
+                print(f"{run.id} goes on; phinb stop {run.id} ends its training.", file=sys.stderr)
+                return 130
             interrupts += 1
             if interrupts == 1:
                 print("Stopping: what is trained is kept. Ctrl-C again cancels.", file=sys.stderr)
@@ -213,7 +242,7 @@ def _runs(options: argparse.Namespace) -> int:
 def _attach(options: argparse.Namespace) -> int:
     from phinb.api import open_run
 
-    return _follow(open_run(options.run))
+    return _follow(open_run(options.run), owner=False)
 
 
 def _stop(options: argparse.Namespace) -> int:
@@ -234,12 +263,14 @@ def _stop(options: argparse.Namespace) -> int:
 def _resume(options: argparse.Namespace) -> int:
     from phinb.api import open_run
 
-    return _follow(open_run(options.run).resume())
+    return _follow(open_run(options.run).resume(), owner=True)
 
 
 def _compare(options: argparse.Namespace) -> int:
     from phinb.api import compare
 
+    if options.save and not Path(options.save).absolute().parent.is_dir():
+        raise PhinbError(f"{options.save} cannot be written: there is no such folder.", "Make it first.")
     comparison = compare(options.run, rows=options.rows, on_event=_tell_measuring)
     print(comparison.to_text())
     for sentence in comparison.sentences():
@@ -276,6 +307,13 @@ def _doctor(options: argparse.Namespace) -> int:
     findings = diagnose()
     print(to_json(findings) if options.json else to_text(findings))
     return 1 if any(finding.status == "error" for finding in findings) else 0
+
+
+def _write_forecast(forecast: Any) -> str:
+    def write(size: int | None) -> str:
+        return "unknown" if size is None else f"about {size / 1e9:.1f} GB"
+
+    return f"disk: {write(forecast.disk_bytes)}, memory: {write(forecast.memory_bytes)} ({forecast.how})"
 
 
 def _write_problems(problems: Sequence[Problem]) -> str:

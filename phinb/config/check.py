@@ -57,7 +57,16 @@ def check(root: Node, schema: Schema) -> tuple[Problem, ...]:
     check_passes(findings)
     check_references_to_data(findings)
     check_phinb(findings)
+    check_overridden(findings)
     return tuple(findings.problems)
+
+
+def check_overridden(findings: Findings) -> None:
+    """What phinb decides itself, so that it is not taken for the user's."""
+    node = findings.root.get("cache_dir")
+    if node is not None and node.value is not None:
+        message = "phinb keeps a cache of its own, named by the contents of model and data: cache_dir has no effect."
+        findings.add("overridden", node, message, "It may stay.", severity="info")
 
 
 def check_outermost(findings: Findings) -> None:

@@ -19,6 +19,7 @@ from phinb.config.sections import (
     passes,
     text,
 )
+from phinb.config.training_defaults import training_defaults
 from phinb.types import Effective
 
 _FILLED_IN = "taken from input_model"
@@ -42,10 +43,25 @@ def effective_values(root: Node, schema: Schema) -> dict[str, Effective]:
         _pass(found, entry)
     for parameter in schema.engine.parameters.values():
         found.one(f"engine.{parameter.name}", root.get(parameter.name), parameter.default)
+    found.values["engine.cache_dir"] = Effective("(in phinb's cache, named by contents)", "phinb")
     section = root.get("phinb") or Node({})
     for parameter in PHINB.parameters.values():
         found.one(f"phinb.{parameter.name}", section.get(parameter.name), parameter.default, origin="phinb")
+    _add_training_defaults(found.values)
     return found.values
+
+
+def _add_training_defaults(values: dict[str, Effective]) -> None:
+    """What phinb adds to each training: its seed and its checkpoints."""
+    seed = values["phinb.seed"].value
+    trained = [path.removesuffix("train_data_config") for path in values if path.endswith(".train_data_config")]
+    for prefix in trained:
+        start = f"{prefix}training_args."
+        given = {path.removeprefix(start): entry.value for path, entry in values.items() if path.startswith(start)}
+        for key, value in training_defaults(given, seed).items():
+            values[start + key] = Effective(value, "phinb")
+        if given.get("output_dir") is None:
+            values[f"{start}output_dir"] = Effective("(in phinb's cache, named by contents)", "phinb")
 
 
 class _Values:

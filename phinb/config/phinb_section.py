@@ -13,7 +13,8 @@ PHINB = Group(
                 "seed",
                 "int",
                 42,
-                help="Seeds the whole worker: weights of the adapter, order of the data. Olive's own seed does not.",
+                help="Seeds the adapter's first weights, which Olive does not. The order of the data follows "
+                "training_args.seed, which is by default the same.",
             ),
             Parameter(
                 "loss_on",

@@ -82,7 +82,7 @@ def preview(
         tokenizer = load_tokenizer(folder)
     except PhinbError as error:
         problem = _from_error(error, "tokenizer_missing", "input_model.model_path")
-        return Preview(name, (), NOTHING, (_locate(problem, config),))
+        return Preview(name, (), NOTHING, (locate(problem, config),))
     batch_size, accumulation = find_batch(config, name)
     share = config.phinb.get("eval_split") if batch_size is not None else None
     found = preview_data(
@@ -94,7 +94,7 @@ def preview(
         accumulation=accumulation,
         eval_split=float(share) if share is not None else None,
     )
-    return dataclasses.replace(found, problems=tuple(_locate(problem, config) for problem in found.problems))
+    return dataclasses.replace(found, problems=tuple(locate(problem, config) for problem in found.problems))
 
 
 def preview_data(
@@ -259,7 +259,7 @@ def _from_error(error: PhinbError, code: str, path: str) -> Problem:
     return Problem("error", code, error.message, path, hint=error.hint)
 
 
-def _locate(problem: Problem, config: Configuration) -> Problem:
+def locate(problem: Problem, config: Configuration) -> Problem:
     """The line of the value that a problem speaks of, or of the nearest one above it that the user wrote."""
     effective = config.effective()
     path = problem.path

@@ -123,6 +123,10 @@ def _answer_of(row: Mapping[str, Any], number: int, answer: str, total: int) -> 
     return str(value)
 
 
+MOST_LABELS = 50
+"""More answers than these are free text, not labels, unless the user names them."""
+
+
 def _label_values(
     rows: Sequence[Mapping[str, Any]],
     train_rows: Sequence[Mapping[str, Any]],
@@ -135,6 +139,11 @@ def _label_values(
     else:
         found = [row[answer] for row in [*train_rows, *rows] if row.get(answer) not in (None, "")]
         values = dict(sorted({str(value): value for value in found}.items()))
+    if labels is None and len(values) > MOST_LABELS:
+        raise PhinbError(
+            f"Column {answer!r} has {len(values):,} different answers: each would be scored as a label on every row.",
+            "Name another answer column (answer=...), or the labels to choose from (labels=[...]).",
+        )
     if len(values) < 2:
         only = f"only {next(iter(values))!r}" if values else "none"
         raise PhinbError(

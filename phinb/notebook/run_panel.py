@@ -147,6 +147,10 @@ class RunPanel:
             self._asked = ""
             self._problem = Card("error", error.message, hint=error.hint)
             self._panel.show(self._view(self.run.state))
+        except OSError as error:
+            self._asked = ""
+            self._problem = Card("error", f"The wish could not be written: {error}.", hint="Is the disk full?")
+            self._panel.show(self._view(self.run.state))
         self._wake.set()
 
     def _resume(self) -> None:

@@ -28,9 +28,13 @@ def plot_loss(state: RunState, palette: Palette) -> go.Figure:
     figure = go.Figure(layout={"template": make_template(palette)})
     passes = list(dict.fromkeys(metric.pass_name for metric in state.metrics))
     last: dict[str, float] = {}
+    unknown = 0
     for index, pass_name in enumerate(passes):
         for key, word, kind, _ in SERIES:
-            points = [(m.step, m.values[key]) for m in state.metrics if m.pass_name == pass_name and key in m.values]
+            logged = [(m.step, m.values[key]) for m in state.metrics if m.pass_name == pass_name and key in m.values]
+            # A loss that was no number is null in the events: it is counted, and leaves a gap in the line.
+            points = [(step, value) for step, value in logged if value is not None]
+            unknown += len(logged) - len(points)
             if not points:
                 continue
             steps, values = zip(*points, strict=True)
@@ -50,8 +54,9 @@ def plot_loss(state: RunState, palette: Palette) -> go.Figure:
     if not last:
         raise PhinbError("No loss has been logged yet, so there is nothing to plot.", "Wait for the first step.")
     seed = "" if state.seed is None else f" · seed {state.seed}"
+    lost = f" · {unknown} values were no number" if unknown else ""
     figure.update_layout(
-        title=title_of("Loss", f"{state.name or state.run_id}{seed}"),
+        title=title_of("Loss", f"{state.name or state.run_id}{seed}{lost}"),
         height=340,
         xaxis={"title": {"text": "step"}, "rangemode": "tozero", "showgrid": False},
         yaxis={"title": {"text": "loss, nats a token"}},

@@ -1,7 +1,8 @@
 """Where training leaves its checkpoints, and which of them can be trusted.
 
-Olive goes on from the last checkpoint in `output_dir`, whatever has changed since; so phinb names that folder by
-the hash of all that the training depends on: the cache folder (data, model, versions) and the passes so far.
+Olive goes on from the last checkpoint in `output_dir`, whatever has changed since. So each training gets a folder
+of its own, named by the hash of all that it depends on: the inputs' key (data, model, versions) and the passes so
+far. Where the user names an output_dir, that folder lies in it. Nothing but such folders is ever deleted.
 """
 
 from __future__ import annotations
@@ -9,18 +10,16 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from phinb.config.training_defaults import training_defaults
 from phinb.workflow.reuse import hash_settings
 
 TRAINING_PASSES = ("LoRA", "QLoRA", "DoRA", "LoHa", "LoKr", "LoftQ")
-KEPT = 2
-"""Checkpoints that stay on disk: the last whole one, and the one before in case that was being written."""
-PER_TRAINING = 5
-DEFAULT_STEPS = 100
-# Written by the trainer in this order of importance; the state comes last, so a checkpoint with it is whole.
 NEEDED = ("optimizer.pt", "scheduler.pt", "trainer_state.json")
+"""What the trainer writes beside the weights; the state comes last, so a checkpoint with it is whole."""
 
 
 def is_training(pass_type: str) -> bool:
@@ -28,51 +27,45 @@ def is_training(pass_type: str) -> bool:
     return pass_type.lower() in {name.lower() for name in TRAINING_PASSES}
 
 
-def place_checkpoints(olive: dict[str, Any], root: Path, *, fresh: bool = False) -> int | None:
-    """Give each training pass its checkpoint folder under `root`, in place; return the step that can be resumed.
+def place_checkpoints(
+    olive: dict[str, Any], key: str, root: Path, base: Path, *, seed: int, anew: Collection[str] = ()
+) -> int | None:
+    """Give each training pass its checkpoint folder, in place; return the step that can be resumed.
 
-    What the user set himself (output_dir, save_steps, save_strategy) is left as it is.
+    root: where the folders lie, unless the user set output_dir (relative to `base`). anew: passes whose checkpoints
+    are deleted. What else phinb adds to training_args: config/training_defaults.py.
     """
     step: int | None = None
     passes: dict[str, Any] = olive["passes"]
     for index, (name, value) in enumerate(passes.items()):
-        body = value[0] if isinstance(value, list) else value
-        if not is_training(str(body.get("type", ""))):
+        settings = value[0] if isinstance(value, list) else value
+        if not is_training(str(settings.get("type", ""))):
             continue
-        settings = body["config"] if isinstance(body.get("config"), dict) else body
-        arguments = settings.get("training_args") or {}
-        if not arguments.get("output_dir"):
-            folder = root / f"{name}-{hash_settings(list(passes.items())[: index + 1])}"
-            if fresh:
-                shutil.rmtree(folder, ignore_errors=True)
-            step = clean_checkpoints(folder) or step
-            arguments = {**arguments, "output_dir": str(folder)}
-        arguments.setdefault("save_total_limit", KEPT)
-        if "save_strategy" not in arguments and "save_steps" not in arguments:
-            arguments |= {"save_strategy": "steps", "save_steps": _save_steps(arguments)}
+        arguments = dict(settings.get("training_args") or {})
+        place = base / arguments["output_dir"] if arguments.get("output_dir") else root
+        folder = place / f"{name}-{hash_settings(key, list(passes.items())[: index + 1])}"
+        if name in anew:
+            shutil.rmtree(folder, ignore_errors=True)
+        step = clean_checkpoints(folder) or step
+        arguments["output_dir"] = str(folder)
+        arguments |= training_defaults(arguments, seed)
         settings["training_args"] = arguments
     return step
 
 
-def last_checkpoint(olive_json: Path) -> int | None:
-    """The step that a run's training would go on from, by the dict that its last attempt gave to Olive."""
-    try:
-        passes = json.loads(olive_json.read_text(encoding="utf-8"))["passes"]
-    except (OSError, ValueError, KeyError):
-        return None
-    step = None
-    for value in passes.values():
-        body = value[0] if isinstance(value, list) else value
-        arguments = (body.get("config") or body).get("training_args") or {}
-        if output := arguments.get("output_dir"):
-            step = clean_checkpoints(Path(output)) or step
-    return step
+def drop_checkpoints(olive: dict[str, Any]) -> None:
+    """Delete the checkpoint folders that `place_checkpoints` gave: their trainings have ended, and are kept whole."""
+    for value in olive["passes"].values():
+        settings = value[0] if isinstance(value, list) else value
+        if is_training(str(settings.get("type", ""))):
+            shutil.rmtree(settings["training_args"]["output_dir"], ignore_errors=True)
 
 
 def clean_checkpoints(folder: Path) -> int | None:
     """Delete checkpoints that were cut off while being written; return the step of the last whole one.
 
-    A folder without any is deleted whole: Olive refuses an output_dir that holds something else.
+    `folder` must be one that place_checkpoints named. Without any whole checkpoint it is deleted: Olive refuses an
+    output_dir that holds something else.
     """
     steps = []
     for path in folder.glob("checkpoint-*"):
@@ -93,8 +86,3 @@ def _is_whole(path: Path) -> bool:
     except (OSError, ValueError):
         return False
     return all((path / name).is_file() for name in NEEDED) and any(path.glob("adapter_model.*"))
-
-
-def _save_steps(arguments: dict[str, Any]) -> int:
-    steps = arguments.get("max_steps")
-    return max(1, steps // PER_TRAINING) if isinstance(steps, int) and steps > 0 else DEFAULT_STEPS

@@ -25,17 +25,10 @@ def _failure(code: str, pattern: str, cause: str, remedy: str) -> Failure:
 
 KNOWN = (
     _failure(
-        "no_sequences",
-        r"DatasetGenerationError|SchemaInferenceError|no training sequences|pass `features` or at least one example",
-        "The data gave no training sequence.",
-        "With strategy join, rows are joined until max_seq_len is full, and the rest is dropped: use strategy "
-        "line-by-line, or a smaller max_seq_len. See %olive_preview.",
-    ),
-    _failure(
-        "missing_column",
-        r"KeyError: '(?P<name>[^']+)'.*text_template|text_template.*KeyError|Replacement index .* out of range",
-        "The text template names a field that the data has no column for, or holds a literal brace.",
-        "Compare the template's {fields} with the columns; write a literal brace twice: {{ }}.",
+        "disk_full",
+        r"No space left on device|Errno 28|Disk quota exceeded|Errno 122",
+        "The disk is full.",
+        "Free some space, or set PHINB_HOME to a larger disk.",
     ),
     _failure(
         "out_of_memory",
@@ -44,10 +37,23 @@ KNOWN = (
         "Lower per_device_train_batch_size or max_seq_len, turn gradient_checkpointing on, or close other notebooks.",
     ),
     _failure(
-        "disk_full",
-        r"No space left on device|Errno 28|Disk quota exceeded|Errno 122",
-        "The disk is full.",
-        "Free some space (%olive_runs shows what old runs hold), or set PHINB_HOME to a larger disk.",
+        "not_utf8",
+        r"UnicodeDecodeError|'utf-8' codec can't decode",
+        "A data file is not UTF-8 text.",
+        "Save it again as UTF-8.",
+    ),
+    _failure(
+        "missing_column",
+        r"KeyError: '(?P<name>[^']+)'.*text_template|text_template.*KeyError|Replacement index .* out of range",
+        "The text template names a field that the data has no column for, or holds a literal brace.",
+        "Compare the template's {fields} with the columns; write a literal brace twice: {{ }}.",
+    ),
+    _failure(
+        "no_sequences",
+        r"DatasetGenerationError|SchemaInferenceError|no training sequences|pass `features` or at least one example",
+        "The data gave no training sequence.",
+        "With strategy join, rows are joined until max_seq_len is full, and the rest is dropped: use strategy "
+        "line-by-line, or a smaller max_seq_len. `phinb preview FILE` shows what comes of the rows.",
     ),
     _failure(
         "wrong_modules",
@@ -92,12 +98,6 @@ KNOWN = (
         r"No adapter path found in the model",
         "There is no adapter to merge.",
         "Put a LoRA or QLoRA pass before MergeAdapterWeights.",
-    ),
-    _failure(
-        "not_utf8",
-        r"UnicodeDecodeError|'utf-8' codec can't decode",
-        "A data file is not UTF-8 text.",
-        "Save it again as UTF-8.",
     ),
     _failure(
         "missing_file",

@@ -11,7 +11,10 @@ import psutil
 
 from phinb import folders
 from phinb.config import Config
-from phinb.data.preview import Preview, preview
+from phinb.config.check_data import EVALUATION_NAMES
+from phinb.data.preview import Preview, locate, preview
+from phinb.data.source import parameters, read_rows
+from phinb.data.template import check_template
 from phinb.errors import ConfigError, PhinbError
 from phinb.models.references import EMBEDDED, resolve_model
 from phinb.types import Problem
@@ -66,13 +69,32 @@ def preflight(config: Config) -> Preflight:
     except PhinbError as error:
         problems.append(_problem(config, "model_missing", error, "input_model.model_path"))
     previews: list[Preview] = []
+    training = _training_data(olive)
     if size is not None or reference in EMBEDDED:
-        previews = [preview(config, name, limit=0) for name in _training_data(olive)]
+        previews = [preview(config, name, limit=0) for name in training]
         problems += [problem for seen in previews for problem in seen.problems]
+        training = []
+    for data_config in olive.get("data_configs") or []:
+        # What no tokenizer is needed for: the files themselves, and the template's fields.
+        if data_config.get("name") in (*training, *EVALUATION_NAMES):
+            problems += _check_rows(config, data_config)
     forecast = _forecast(olive, size)
     problems += _check_devices(config)
     problems += _check_room(forecast)
     return Preflight(tuple(problems), forecast, (), tuple(previews))
+
+
+def _check_rows(config: Config, data_config: dict[str, Any]) -> list[Problem]:
+    """Whether the rows can be read and have the template's columns."""
+    name = data_config["name"]
+    read = read_rows(data_config, config.folder, limit=1000)
+    problems = list(read.problems)
+    params = parameters(data_config.get("pre_process_data_config"))
+    template = params.get("text_template")
+    if read.rows and isinstance(template, str):
+        path = f"data_configs.{name}.pre_process_data_config.text_template"
+        problems += check_template(template, read.columns, path)
+    return [locate(problem, config) for problem in problems]
 
 
 def _training_data(olive: dict[str, Any]) -> list[str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -71,7 +73,17 @@ def remember_worker(folder: RunFolder, pid: int) -> None:
         created = psutil.Process(pid).create_time()
     except psutil.NoSuchProcess:
         created = 0.0
-    write_atomically(folder.path / "worker.json", json.dumps({"pid": pid, "created": created}))
+    note = {"pid": pid, "created": created, "host": socket.gethostname()}
+    write_atomically(folder.path / "worker.json", json.dumps(note))
+
+
+def worker_is_elsewhere(folder: RunFolder) -> bool:
+    """Whether the run's worker was started on another machine (a shared folder), where its pid means nothing here."""
+    try:
+        host = json.loads((folder.path / "worker.json").read_text(encoding="utf-8"))["host"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return bool(host != socket.gethostname())
 
 
 def find_worker(folder: RunFolder) -> psutil.Process | None:
@@ -83,7 +95,7 @@ def find_worker(folder: RunFolder) -> psutil.Process | None:
         process = psutil.Process(pid)
         same = abs(process.create_time() - float(noted["created"])) < 2
         return process if same and process.status() != psutil.STATUS_ZOMBIE else None
-    except (OSError, ValueError, KeyError, TypeError, psutil.NoSuchProcess):
+    except (OSError, ValueError, KeyError, TypeError, psutil.Error):
         return None
 
 
@@ -100,10 +112,8 @@ def kill_tree(process: psutil.Process, wait: float = 1.0) -> None:
     except psutil.NoSuchProcess:
         return
     for member in family:
-        try:
+        with contextlib.suppress(psutil.Error):
             member.kill()
-        except psutil.NoSuchProcess:
-            continue
     psutil.wait_procs(family, timeout=wait)
     exit_code(process.pid)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -76,6 +77,7 @@ class Control:
         self._on_cancel = on_cancel
         self._ended = threading.Event()
         self._seen: set[str] = set()
+        self._measured = 0.0
         self._thread = threading.Thread(target=self._watch, name="phinb-control", daemon=True)
 
     def start(self) -> None:
@@ -85,19 +87,25 @@ class Control:
         self._ended.set()
 
     def _watch(self) -> None:
-        measured = 0.0
         while not self._ended.wait(CONTROL_INTERVAL_S):
-            control = self._reporter.folder.read_control()
-            how = control.get("how")
-            if how in ("stop", "cancel") and how not in self._seen:
-                self._seen.add(how)
-                self._reporter.emit(StopRequested(how=how, by=str(control.get("by", ""))))
-                self.stopping.set()
-                if how == "cancel":
-                    self._on_cancel()
-            if time.monotonic() - measured >= RESOURCES_INTERVAL_S:
-                measured = time.monotonic()
-                self._reporter.emit(measure_resources())
+            try:
+                self._look()
+            except Exception:
+                # A disk that is full for a moment must not make the worker deaf to the user.
+                traceback.print_exc()
+
+    def _look(self) -> None:
+        control = self._reporter.folder.read_control()
+        how = control.get("how")
+        if how in ("stop", "cancel") and how not in self._seen:
+            self._seen.add(how)
+            self.stopping.set()
+            self._reporter.emit(StopRequested(how=how, by=str(control.get("by", ""))))
+            if how == "cancel":
+                self._on_cancel()
+        if time.monotonic() - self._measured >= RESOURCES_INTERVAL_S:
+            self._measured = time.monotonic()
+            self._reporter.emit(measure_resources())
 
 
 def measure_resources() -> ResourcesMeasured:

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from phinb import folders
+from phinb.data.files import find_files
+from phinb.data.source import parameters
 
 # What can change the numbers that come out of a pass.
 PACKAGES = (
@@ -32,6 +34,7 @@ PACKAGES = (
     "onnxruntime-genai",
     "numpy",
 )
+SMALL_BYTES = 1_000_000
 # What of phinb's own section changes what is trained; the rest is only about looking at it.
 TRAINING_KEYS = ("eval_split", "loss_on", "seed")
 
@@ -47,26 +50,45 @@ def installed_versions() -> dict[str, str]:
     return found
 
 
-def input_files(olive: Mapping[str, Any], base: Path) -> list[Path]:
-    """The local files that a configuration's data configs read, sorted; globs are spread out.
+def input_files(olive: Mapping[str, Any], base: Path) -> tuple[list[Path], list[str]]:
+    """(the local files that data configs and scripts are made of, sorted; the data that no local file stands for).
 
-    A data file that is no local one (a hub's) is not in the list: its revision stands in the parameters.
+    Patterns are spread out and folders taken whole. The second list names data of the hub and addresses.
     """
     found: set[Path] = set()
-    for data_config in olive.get("data_configs", []):
-        for value in _strings(data_config.get("load_dataset_config", {}).get("data_files")):
-            names = glob(str(base / value), recursive=True)  # noqa: PTH207 - Path.glob refuses absolute patterns
-            found |= {path for name in names if (path := Path(name)).is_file()}
+    unpinned: list[str] = []
+    for data_config in olive.get("data_configs") or []:
+        params = parameters(data_config.get("load_dataset_config"))
+        if not isinstance(params.get("data_name"), str):
+            continue
+        arguments = find_files(params["data_name"], params, base).arguments
+        named = list(_strings(arguments.get("data_files")))
+        places = named or [arguments[key] for key in ("data_dir", "path") if arguments.get(key)][:1]
+        for place in places:
+            files = _files_at(place)
+            found |= files
+            if not files:
+                unpinned.append(str(place))
     for script in _scripts(olive):
         path = base / script
         found |= {item for item in (path.rglob("*.py") if path.is_dir() else [path]) if item.is_file()}
-    return sorted(found)
+    return sorted(found), unpinned
 
 
 def hash_inputs(
-    olive: Mapping[str, Any], phinb_section: Mapping[str, Any], base: Path, model_hash: str, seed: int
+    olive: Mapping[str, Any],
+    phinb_section: Mapping[str, Any],
+    base: Path,
+    *,
+    model_hash: str,
+    seed: int,
+    unpinned: str,
 ) -> str:
-    """A hexadecimal key of everything but the passes themselves that the passes' results depend on."""
+    """A hexadecimal key of everything but the passes themselves that the passes' results depend on.
+
+    Data that no local file stands for may change without a sign: then `unpinned`, the run's own id, is part of the
+    key, so that the run can be resumed, and no other run reuses its results.
+    """
     digest = hashlib.sha256()
     versions = {name: version for name, version in installed_versions().items() if name in PACKAGES}
     settings = {
@@ -78,7 +100,10 @@ def hash_inputs(
         "seed": seed,
     }
     digest.update(json.dumps(settings, sort_keys=True, default=str).encode())
-    for path in input_files(olive, base):
+    files, elsewhere = input_files(olive, base)
+    if elsewhere:
+        digest.update(unpinned.encode())
+    for path in files:
         digest.update(path.name.encode() + b"\0" + hash_file(path).encode())
     return digest.hexdigest()
 
@@ -100,38 +125,65 @@ def cache_folder(key: str) -> Path:
 
 
 def write_manifest(run_path: Path, run_id: str) -> None:
-    """Note what a pass left in its cache entry, so that a later run can tell whole from half."""
-    files = {str(p.relative_to(run_path)): p.stat().st_size for p in sorted(run_path.rglob("*")) if p.is_file()}
+    """Note what a pass left in its cache entry, so that a later run can tell whole from half, and from changed."""
+    files = {str(p.relative_to(run_path)): _describe(p) for p in sorted(run_path.rglob("*")) if p.is_file()}
     (run_path / "phinb.json").write_text(json.dumps({"run_id": run_id, "files": files}), encoding="utf-8")
 
 
 def check_manifest(run_path: Path) -> tuple[str, str]:
     """(run that made it, "") for a whole cache entry, else ("", what is wrong with it)."""
+    if not (run_path / "run.json").is_file():
+        return "", "first time with this configuration and data"
     try:
         manifest = json.loads((run_path / "phinb.json").read_text(encoding="utf-8"))
         files, run_id = manifest["files"], manifest["run_id"]
     except (OSError, ValueError, KeyError, TypeError):
         return "", "an earlier result was never finished"
-    for name, size in files.items():
+    for name, known in files.items():
         path = run_path / name
         if not path.is_file():
             return "", f"the earlier result of {run_id} lacks {name}"
-        if path.stat().st_size != size:
-            return "", f"the earlier result of {run_id} is damaged: {name} has another size"
+        if _describe(path) != known:
+            return "", f"the earlier result of {run_id} is damaged: {name} has changed"
     return run_id, ""
 
 
+def _describe(path: Path) -> list[Any]:
+    """[size, SHA-256 of a small file]: weights are told by their size, what a person may edit by its content."""
+    size = path.stat().st_size
+    return [size, hash_file(path) if size < SMALL_BYTES else ""]
+
+
 def link_tree(source: Path, target: Path) -> None:
-    """Put the files of `source` into `target` as hard links, as copies where the file system has none."""
+    """Put the files of `source` into `target`: weights as hard links where the file system has them, the rest copied.
+
+    A small file may be edited in place, and a link would carry the edit into the cache.
+    """
     shutil.rmtree(target, ignore_errors=True)
 
     def link(origin: str, destination: str) -> None:
         try:
-            Path(destination).hardlink_to(origin)
+            if Path(origin).stat().st_size < SMALL_BYTES:
+                shutil.copy2(origin, destination)
+            else:
+                Path(destination).hardlink_to(origin)
         except OSError:
             shutil.copy2(origin, destination)
 
     shutil.copytree(source, target, copy_function=link)
+
+
+def _files_at(place: str) -> set[Path]:
+    """The files that a path, a folder or a pattern stands for; empty for what is none of the three."""
+    path = Path(place)
+    if path.is_dir():
+        return {item for item in path.rglob("*") if item.is_file()}
+    if path.is_file():
+        return {path}
+    if "://" in place:
+        return set()
+    names = glob(place, recursive=True)  # noqa: PTH207 - Path.glob refuses absolute patterns
+    return {item for name in names if (item := Path(name)).is_file()}
 
 
 def _strings(value: Any) -> Iterable[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -14,13 +16,25 @@ from phinb.config import Config, load_config
 from phinb.errors import PhinbError
 from phinb.types import Event, Queued, RunFinished, RunState, StopRequested, Variant, WorkerLost
 from phinb.workflow import store
-from phinb.workflow.process import describe_death, find_worker, kill_tree, remember_worker, start_worker, wait_until
+from phinb.workflow.failures import explain
+from phinb.workflow.process import (
+    describe_death,
+    find_worker,
+    kill_tree,
+    remember_worker,
+    start_worker,
+    wait_until,
+    worker_is_elsewhere,
+)
 from phinb.workflow.state import reduce_all
 from phinb.workflow.store import RunFolder, RunRecord
 
 CANCEL_GRACE_S = 0.8
 """How long a worker may take to end by itself when cancelled. Promised: gone within 2 s, killing included."""
 
+
+REMOTE_GRACE_S = 5.0
+"""How long a cancel waits for the word of a worker on another machine, which cannot be killed from here."""
 
 START_GRACE_S = 10.0
 """How long another process may look at a run whose worker has not been started yet."""
@@ -64,7 +78,7 @@ class Run:
     def state(self) -> RunState:
         """What is known now. Notes it in the events where the worker is found to be gone."""
         state = self._read()
-        if not state.ended and find_worker(self._folder) is None and not self._is_being_started():
+        if not state.ended and not self._may_be_alive():
             state = self._note_lost_worker()
         return state
 
@@ -105,7 +119,12 @@ class Run:
         """End the run within 2 s: no process and no half artefact stays. Its checkpoints are kept for resume()."""
         if self.state.ended:
             return
-        self._folder.write_control("cancel", _user())
+        # A full disk must not keep a worker alive: whether the wish can be written or not, the process is ended.
+        with contextlib.suppress(OSError):
+            self._folder.write_control("cancel", _user())
+        if worker_is_elsewhere(self._folder):
+            wait_until(lambda: self._read().ended, REMOTE_GRACE_S)
+            return
         if wait_until(lambda: find_worker(self._folder) is None, CANCEL_GRACE_S):
             self._note_cancelled()
             return
@@ -118,16 +137,19 @@ class Run:
 
         Raises PhinbError while the run is still going on, and where it has succeeded already.
         """
-        state = self.state
-        if not state.ended:
-            raise PhinbError(f"Run {self.id} is still running.", "Stop or cancel it first.")
-        if state.status == "succeeded":
-            raise PhinbError(f"Run {self.id} has succeeded; there is nothing to resume.", "Start a new one.")
-        (self.folder / "control.json").unlink(missing_ok=True)
-        (self.folder / "worker.json").unlink(missing_ok=True)
-        record = self._record
-        self._folder.append(Queued(run_id=self.id, name=self.name, passes=record.passes, host=record.host))
-        _start(self._folder, Path(self._record.base))
+        self.state  # noqa: B018 - notes a worker that is lost
+        # Under the lock, so that of two who press Resume one starts and the other is told.
+        with self._folder.lock:
+            state = self._read()
+            if not state.ended:
+                raise PhinbError(f"Run {self.id} is still running.", "Stop or cancel it first.")
+            if state.status == "succeeded":
+                raise PhinbError(f"Run {self.id} has succeeded; there is nothing to resume.", "Start a new one.")
+            (self.folder / "control.json").unlink(missing_ok=True)
+            (self.folder / "worker.json").unlink(missing_ok=True)
+            passes, host = self._record.passes, socket.gethostname()
+            self._folder.append(Queued(run_id=self.id, name=self.name, passes=passes, host=host))
+            _start(self._folder, Path(self._record.base))
         return self
 
     def log_tail(self, lines: int = 40) -> str:
@@ -140,20 +162,29 @@ class Run:
             self._state = reduce_all(events, self._state)
             return self._state
 
-    def _is_being_started(self) -> bool:
-        """Between the making of the folder and the worker's first sign of life there is nobody to be missed."""
+    def _may_be_alive(self) -> bool:
+        """False only where it is known that nobody works on the run any more.
+
+        Of a worker on another machine nothing can be known here, and between the making of the folder and the worker's
+        first sign of life there is nobody to be missed.
+        """
+        if find_worker(self._folder) is not None or worker_is_elsewhere(self._folder):
+            return True
         noted = (self.folder / "worker.json").is_file()
         return not noted and time.time() - self._folder.events_path.stat().st_mtime < START_GRACE_S
 
     def _note_lost_worker(self) -> RunState:
         with self._folder.lock:
             state = self._read()
-            if state.ended or find_worker(self._folder):
+            if state.ended or self._may_be_alive():
                 return state
             if self._folder.read_control().get("how") == "cancel":
                 return self._write_cancelled(state)
             rss = state.resources.peak_rss_bytes if state.resources else None
             number, code, cause = describe_death(_worker_pid(self._folder), rss)
+            known, reason, _ = explain(self.log_tail())
+            if number is None and known != "unknown":
+                cause = reason
             self._folder.append(WorkerLost(signal=number, exit_code=code, cause=cause))
         return self._read()
 

@@ -38,6 +38,13 @@ def reduce(state: RunState, event: Event) -> RunState:
     if 0 <= event.seq <= state.last_seq:
         return state
     state = replace(state, last_seq=max(event.seq, state.last_seq))
+    # A worker that is being cancelled may still write a line: the first ending of an attempt is the one that counts.
+    if state.ended and not isinstance(event, Queued | AttemptStarted):
+        return state
+    return _apply(state, event)
+
+
+def _apply(state: RunState, event: Event) -> RunState:
     match event:
         case Queued():
             return _queue(state, event)

@@ -98,6 +98,13 @@ class RunFolder:
                 f"{self.path} holds no run that can be read ({error}).", "Name another run; %olive_runs lists them."
             ) from None
 
+    @property
+    def is_readable(self) -> bool:
+        try:
+            return bool(self.record.run_id)
+        except PhinbError:
+            return False
+
     def append(self, event: Event) -> Event:
         """Number, stamp and write one event, flushed. A line that a dead writer left half is removed first."""
         with self.lock, self.events_path.open("a+b") as file:
@@ -185,7 +192,8 @@ def iterate() -> Iterator[RunFolder]:
     root = folders.runs()
     if root.is_dir():
         for path in sorted(root.iterdir(), reverse=True):
-            if path.is_dir() and (path / "run.json").is_file():
+            # A folder whose record is damaged must not hide the others; it can still be named, and says what it is.
+            if path.is_dir() and RunFolder(path).is_readable:
                 yield RunFolder(path)
 
 

@@ -124,6 +124,22 @@ def test_stop_keeps_what_is_trained_and_still_merges_and_quantizes(make_config: 
     later.cancel()
 
 
+def test_what_was_cut_short_is_not_taken_for_whole_even_if_the_run_is_cancelled_then(
+    make_config: MakeConfig, empty_cache: Path
+) -> None:
+    run = phinb.start(make_config(LONG))
+    wait_for_step(run, 2)
+    run.stop()
+    for event in run.events(follow=True):
+        if event.type == "pass_finished":
+            run.cancel()
+            break
+    later = launch(make_config(LONG), until="lora")
+    wait_for_step(later, max(metric.step for metric in run.state.metrics) + 1)
+    assert not later.state.passes["lora"].reused
+    later.cancel()
+
+
 def test_cancel_ends_it_within_two_seconds_and_resume_goes_on_to_the_same_weights(
     make_config: MakeConfig, empty_cache: Path
 ) -> None:
