@@ -32,7 +32,6 @@ _SECRETS = {
 }
 
 NOT_CARRIED_OUT: dict[str, tuple[Any, ...]] = {
-    "loss_on": ("all",),
     "samples": ([],),
     "trackers": ([],),
     "azure": (None,),

@@ -12,6 +12,7 @@ from phinb.data.recipe import PRE_PROCESS, Recipe, check_recipe, read_recipe
 from phinb.data.sequences import Tokenized, tokenize
 from phinb.data.source import parameters, read_rows
 from phinb.data.statistics import count_held_out, count_steps, summarize
+from phinb.data.template import answer_field, fields
 from phinb.data.texts import check_columns
 from phinb.errors import PhinbError
 from phinb.folders import Report
@@ -84,6 +85,7 @@ def preview(
         problem = _from_error(error, "tokenizer_missing", "input_model.model_path")
         return Preview(name, (), NOTHING, (locate(problem, config),))
     batch_size, accumulation = find_batch(config, name)
+    trained_field = find_trained_field(config.phinb, params)
     share = config.phinb.get("eval_split") if batch_size is not None else None
     found = preview_data(
         data_config,
@@ -93,6 +95,7 @@ def preview(
         batch_size=batch_size,
         accumulation=accumulation,
         eval_split=float(share) if share is not None else None,
+        trained_field=trained_field,
     )
     return dataclasses.replace(found, problems=tuple(locate(problem, config) for problem in found.problems))
 
@@ -106,11 +109,12 @@ def preview_data(
     batch_size: int | None = None,
     accumulation: int | None = None,
     eval_split: float | None = None,
+    trained_field: str | None = None,
 ) -> Preview:
     """The same for one data config as Olive gets it, without a configuration around it. Never raises for bad data.
 
     `batch_size` and `accumulation` are the trainer's; `eval_split` is the share of the sequences that training
-    does not get.
+    does not get; `trained_field` the column that the loss is on, with what follows it (None: every token).
     """
     name = str(data_config.get("name", ""))
     path = f"data_configs.{name}.pre_process_data_config"
@@ -122,6 +126,9 @@ def preview_data(
         problems.append(Problem("error", "bad_value", f"{error}.", path, hint="Write a value of the right kind."))
         return Preview(name, (), NOTHING, tuple(problems))
     problems += check_recipe(recipe, path)
+    if trained_field is not None:
+        recipe = dataclasses.replace(recipe, trained_field=trained_field)
+        problems += _check_trained_field(recipe, path)
     if any(problem.severity == "error" or problem.code == "preview_unavailable" for problem in problems):
         return Preview(name, (), NOTHING, tuple(problems))
     read = read_rows(data_config, folder, limit=MOST_ROWS)
@@ -148,6 +155,30 @@ def preview_data(
         )
         problems.append(Problem("info", "held_out", message, "phinb.eval_split"))
     return Preview(name, sequences, stats, tuple(problems))
+
+
+def find_trained_field(phinb_section: Mapping[str, Any], params: Mapping[str, Any]) -> str | None:
+    """The column that the loss is on: None for all tokens; "" where a completion is asked for and there is no answer.
+
+    It is phinb.answer, else the last field of the template.
+    """
+    if phinb_section.get("loss_on", "all") == "all":
+        return None
+    template = params.get("text_template")
+    return phinb_section.get("answer") or (answer_field(template) if isinstance(template, str) else None) or ""
+
+
+def _check_trained_field(recipe: Recipe, path: str) -> list[Problem]:
+    """A loss on the completion needs a template that tells prompt and answer apart."""
+    if recipe.chat_template or not recipe.text_template:
+        message = "loss_on: completion needs a text_template: without one, nothing tells the prompt from the answer."
+        return [Problem("error", "no_answer", message, path, hint='Write "text_template", the answer last.')]
+    if recipe.trained_field not in fields(recipe.text_template):
+        named = f"the answer {recipe.trained_field!r}" if recipe.trained_field else "an answer"
+        message = f"loss_on: completion, but the text_template has no field for {named}: nothing would be trained on."
+        hint = f"Its fields are: {', '.join(fields(recipe.text_template)) or 'none'}."
+        return [Problem("error", "no_answer", message, f"{path}.text_template", hint=hint)]
+    return []
 
 
 def find_data_config(olive: Mapping[str, Any], name: str | None = None) -> Mapping[str, Any]:

@@ -38,6 +38,8 @@ class Recipe:
     processing_batch_size: int = 1024
     random_seed: int | None = None
     random_retries: int = 10
+    trained_field: str | None = None
+    """phinb's own: the column from whose first token on each row is trained on; without it all of a row is."""
 
     @property
     def joins(self) -> bool:
@@ -60,7 +62,7 @@ def read_recipe(params: Mapping[str, Any]) -> Recipe:
 
     Whole numbers may be written as text, as pydantic allows. Raises ValueError for anything else that is no number.
     """
-    known = {field.name: field.default for field in fields(Recipe)}
+    known = {field.name: field.default for field in fields(Recipe) if field.name != "trained_field"}
     values = {name: value for name, value in params.items() if name in known}
     for name in values:
         if isinstance(values[name], str) and (isinstance(known[name], int) or name in ("max_samples", "stride")):

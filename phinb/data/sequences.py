@@ -50,10 +50,14 @@ class Tokenized:
         assembler = _Assembler(self)
         return [assembler.assemble(block) for block in self.blocks[:limit]]
 
-    def count_trained(self, block: Block) -> int:
-        """Tokens of a block that have a label."""
-        length = block[1] - block[0]
-        return length - len(_ignored(self.recipe, length))
+    def count_trained(self) -> int:
+        """Tokens of all sequences that have a label. Each is written out for it where the prompt is masked."""
+        if self.recipe.trained_field is not None:
+            assembler = _Assembler(self)
+            every = (assembler.assemble(block).labels for block in self.blocks)
+            return sum(label != IGNORED for labels in every for label in labels)
+        lengths = (end - start for start, end in self.blocks)
+        return sum(length - len(_ignored(self.recipe, length)) for length in lengths)
 
 
 @dataclass
@@ -70,6 +74,9 @@ class _Assembler:
         labels = list(ids)
         for index in _ignored(recipe, len(ids)):
             labels[index] = IGNORED
+        if recipe.trained_field is not None:
+            for index in mask_prompts(ids, spans, recipe.trained_field, self.source.tokenizer.eos_id):
+                labels[index] = IGNORED
         mask = [1] * len(ids)
         missing = recipe.max_seq_len - len(ids) if recipe.pads else 0
         if missing > 0:
@@ -137,6 +144,30 @@ def tokenize(rows: Sequence[Mapping[str, Any]], recipe: Recipe, tokenizer: Token
     except ValueError as error:
         raise PhinbError("There is no text to draw sequences from.", "Give the data rows that have text.") from error
     return Tokenized(rows, recipe, tokenizer, ids, numbers, joiner, blocks)
+
+
+def mask_prompts(ids: Sequence[int], spans: Sequence[Span | None], answer: str, eos_id: int | None) -> list[int]:
+    """The positions that a loss on the completion leaves out: in each row all that stands before its answer.
+
+    What follows the answer in its row is trained on, up to and with the end of sequence, so that the model learns to
+    stop. Text that joins two rows belongs to neither.
+    """
+    masked = []
+    row: int | None = None
+    answered = False
+    for index, span in enumerate(spans):
+        if span is None:
+            ends = answered and ids[index] == eos_id
+            if not ends:
+                masked.append(index)
+            answered = False
+            continue
+        if span.row != row:
+            row, answered = span.row, False
+        answered = answered or span.field == answer
+        if not answered:
+            masked.append(index)
+    return masked
 
 
 def _ignored(recipe: Recipe, length: int) -> range:

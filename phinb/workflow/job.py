@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,8 @@ class Job:
     attempt: int
     pass_types: dict[str, str]
     forced: tuple[str, ...]
+    base: Path
+    phinb: Mapping[str, Any]
 
     @property
     def precisions(self) -> dict[str, str]:
@@ -80,6 +82,8 @@ def prepare(record: RunRecord, config: Config, attempt: int, told: Told) -> Job:
         attempt=attempt,
         pass_types={name: kind if isinstance(kind, str) else kind[0] for name, kind in config.passes.items()},
         forced=forced,
+        base=base,
+        phinb=config.phinb,
     )
 
 

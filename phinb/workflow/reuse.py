@@ -36,7 +36,7 @@ PACKAGES = (
 )
 SMALL_BYTES = 1_000_000
 # What of phinb's own section changes what is trained; the rest is only about looking at it.
-TRAINING_KEYS = ("eval_split", "loss_on", "seed")
+TRAINING_KEYS = ("eval_split", "loss_on", "answer", "seed")
 
 
 def installed_versions() -> dict[str, str]:

@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from phinb.data.completion import completion_sequences
+from phinb.data.sequences import IGNORED
 from phinb.types import MetricLogged, PassFailed, PassFinished, PassStarted, Variant
 from phinb.workflow import reuse
 from phinb.workflow.checkpoints import is_training
@@ -147,6 +149,30 @@ class Watch:
         if evaluation is not None:
             text += f", {len(evaluation):,} held out for evaluation"
         self.reporter.notice("info", "sequences", text + ".")
+
+    def mask_prompts(self, dataset: Any, data_config: Any) -> Any:
+        """The sequences that Olive made, with the labels that the preview shows where the loss is on the completion.
+
+        Raises ValueError where they are not the sequences of the preview: then nothing is guessed.
+        """
+        name = data_config["name"] if isinstance(data_config, dict) else data_config.name
+        expected = completion_sequences(self.job.olive, self.job.phinb, name, self.job.base)
+        if expected is None:
+            return dataset
+        labels = [list(sequence.labels) for sequence in expected]
+        same = len(expected) == len(dataset) and all(
+            sequence.input_ids == tuple(row["input_ids"].tolist())
+            for sequence, row in zip(expected, dataset, strict=True)
+        )
+        if not same:
+            raise ValueError(f"Olive's sequences of {name} are not those that phinb would mask; use loss_on: all.")
+        trained = sum(label != IGNORED for row in labels for label in row)
+        tokens = sum(len(row) for row in labels)
+        text = f"The loss on {name} is on the completion: {trained:,} of {tokens:,} tokens are trained on."
+        self.reporter.notice("info", "loss_on", text)
+        masked = dataset.map(lambda _, index: {"labels": labels[index]}, with_indices=True)
+        masked.set_format("torch")
+        return masked
 
     def split_off(self, train: Any) -> tuple[Any, Any]:
         """Old Olive's eval_dataset_size: a share of the tokenised sequences, shuffled, seed 42."""

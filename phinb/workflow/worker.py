@@ -12,6 +12,7 @@ import shutil
 import sys
 import time
 import traceback
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +105,8 @@ def _run_olive(job: Job, reporter: Reporter, control: Control) -> tuple[Any, str
     import olive.workflows
 
     try:
-        output = olive.workflows.run(job.olive)
+        # Olive takes the dict apart while it reads it.
+        output = olive.workflows.run(deepcopy(job.olive))
     finally:
         if watch.cut_short:
             watch.drop_entries()

@@ -31,7 +31,7 @@ def test_the_quickstart_trains_and_compares(open_notebook: Callable[..., Any], t
     while bar_position(bar) <= first and time.monotonic() < deadline:
         page.wait_for_timeout(500)
     assert bar_position(bar) > first, "the bar moves while the run goes on"
-    page.locator(".js-plotly-plot").wait_for(timeout=WAIT_MS)
+    page.locator(".js-plotly-plot").first.wait_for(timeout=WAIT_MS)
     plain = page.locator(".jp-OutputArea").filter(has_text="plain Olive").first.inner_text()
     assert "alpha" in plain
     for theme in ("light", "dark"):

@@ -215,7 +215,7 @@ def test_bounds_admit_what_their_words_say() -> None:
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("loss_on", "completion"), ("samples", ["Hello"]), ("trackers", ["mlflow"]), ("azure", {"compute": "gpu"})],
+    [("samples", ["Hello"]), ("trackers", ["mlflow"]), ("azure", {"compute": "gpu"})],
 )
 def test_what_has_no_effect_yet_is_an_error_and_not_silence(plain: dict[str, Any], key: str, value: object) -> None:
     problem = told({**plain, "phinb": {key: value}}, "not_carried_out")

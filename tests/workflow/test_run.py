@@ -212,6 +212,21 @@ def test_the_tutorial_of_2024_trains_with_what_it_says(sample_data: Path, tmp_pa
     assert said == [f"{stats.sequences - held} training sequences, {held} held out for evaluation."]
 
 
+def test_a_loss_on_the_completion_is_what_the_preview_shows(make_config: MakeConfig) -> None:
+    config = make_config({"phinb": {"loss_on": "completion"}})
+    stats = phinb.preview(config).stats
+    assert 0 < stats.trained_tokens < stats.tokens / 3
+    run = finished(phinb.start(config, until="lora"))
+    said = [notice.message for notice in run.state.notices if notice.code == "loss_on"]
+    assert said == [
+        f"The loss on train is on the completion: {stats.trained_tokens:,} of {stats.tokens:,} tokens are trained on."
+    ]
+    whole = finished(phinb.start(make_config(), until="lora"))
+    first = {metric.step: metric.values["loss"] for metric in run.state.metrics if "loss" in metric.values}[1]
+    other = {metric.step: metric.values["loss"] for metric in whole.state.metrics if "loss" in metric.values}[1]
+    assert first != other
+
+
 def test_what_cannot_start_is_said_before_anything_is_written(
     make_config: MakeConfig, tmp_path: Path, phinb_home: Path
 ) -> None:
@@ -225,7 +240,7 @@ def test_what_cannot_start_is_said_before_anything_is_written(
     with pytest.raises(ConfigError, match="phrose"):
         phinb.start(make_config({"data_configs.0.pre_process_data_config.text_template": "{phrose} {tone}"}))
     (tmp_path / "train.jsonl").write_text("", encoding="utf-8")
-    with pytest.raises(ConfigError, match="rows"):
+    with pytest.raises(ConfigError, match="is empty"):
         phinb.start(make_config())
     (tmp_path / "train.jsonl").write_bytes('{"phrase": "Olá", "tone": "joy"}\n'.encode("latin-1"))
     with pytest.raises(ConfigError, match="UTF-8"):
