@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from phinb.notebook.failure import problem_card
-from phinb.notebook.html import Html, card_html, frame, table_html, tag
+from phinb.notebook.html import Html, breakable, card_html, frame, table_html, tag
 from phinb.types import Change, Problem, Severity
 from phinb.workflow.text import card_text, table_text
 from phinb.workflow.view import Card
@@ -67,10 +67,10 @@ def plain_bundle(name: str, rows: Sequence[PlainRow]) -> dict[str, Any]:
     styled = [
         (
             tag("span", sign, class_="phinb-bad" if row.differs else "phinb-dim", role="img", aria_label=_told(row)),
-            tag("span", what, class_="phinb-mono"),
-            wrote,
+            tag("span", breakable(what), class_="phinb-mono"),
+            breakable(wrote),
             tag("b", plain, class_="phinb-bad") if row.differs else plain,
-            phinb,
+            breakable(phinb),
         )
         for row, (sign, what, wrote, plain, phinb) in zip(rows, table, strict=True)
     ]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 from html import escape
@@ -34,6 +35,11 @@ def tag(name: str, *parts: Part, **attributes: str | float | None) -> Html:
 
 def join(parts: Iterable[Part]) -> Html:
     return Html("".join(part if isinstance(part, Html) else escape(part, quote=False) for part in parts))
+
+
+def breakable(text: str) -> Html:
+    """A path or a name that may be broken behind its dots and underscores, and not within a word."""
+    return tag("span", Html(re.sub(r"([._])", r"\1<wbr>", escape(text, quote=False))), class_="phinb-words")
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,7 +72,6 @@ def _rejections(plain: Mapping[str, Any]) -> list[PlainRow]:
 def _parameters(config: Config, facts: Mapping[str, Any]) -> list[PlainRow]:
     """The values that an upgrade had to carry over, and what Olive alone has in their places."""
     effective = config.effective()
-    written = {change.path: change for change in config.changes}
     rows = []
     for path, entry in effective.items():
         room = path.split(".")[0]
@@ -80,15 +79,19 @@ def _parameters(config: Config, facts: Mapping[str, Any]) -> list[PlainRow]:
             continue
         plain = _look_up(facts["plain"], path)
         if plain != entry.value or room == "phinb":
-            you = _written(written, entry.note, entry.value)
+            you = _written(config.changes, entry.note, entry.value)
             rows.append(PlainRow(path, you, _show(plain), _show(entry.value), True))
     return rows
 
 
-def _written(changes: Mapping[str, Change], note: str, value: Any) -> str:
-    """`lora_alpha: 64`: the old key of an upgraded value, as its note names it."""
-    old = note.removeprefix("upgrade of ").strip() if note else ""
-    return f"{old.rsplit('.', 1)[-1]}: {_show(value)}" if old else _show(value)
+def _written(changes: Sequence[Change], note: str, value: Any) -> str:
+    """`lora_alpha: 64`: the old key of an upgraded value, as its note names it, with what stood there."""
+    old = note.removeprefix("upgrade of ").rsplit(".", 1)[-1].strip()
+    for change in changes:
+        if old and isinstance(change.before, Mapping) and old in change.before:
+            value = change.before[old]
+            break
+    return f"{old}: {_show(value)}" if old else _show(value)
 
 
 def _look_up(facts: Mapping[str, Any], path: str) -> Any:
@@ -120,6 +123,8 @@ def _sequences(config: Config, facts: Mapping[str, Any]) -> list[PlainRow]:
 def _show(value: Any) -> str:
     if value is None:
         return "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
     return str(value)

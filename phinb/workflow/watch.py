@@ -167,7 +167,7 @@ class Watch:
         if not same:
             raise ValueError(f"Olive's sequences of {name} are not those that phinb would mask; use loss_on: all.")
         trained = sum(label != IGNORED for row in labels for label in row)
-        tokens = sum(len(row) for row in labels)
+        tokens = sum(sum(sequence.attention_mask) for sequence in expected)
         text = f"The loss on {name} is on the completion: {trained:,} of {tokens:,} tokens are trained on."
         self.reporter.notice("info", "loss_on", text)
         masked = dataset.map(lambda _, index: {"labels": labels[index]}, with_indices=True)
