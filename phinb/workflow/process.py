@@ -99,10 +99,19 @@ def find_worker(folder: RunFolder) -> psutil.Process | None:
         return None
 
 
-def exit_code(pid: int | None) -> int | None:
-    """The exit code of a child of this process that has ended (negative: the signal), else None."""
+def exit_code(pid: int | None, timeout: float = 0.0) -> int | None:
+    """The exit code of a child of this process that has ended (negative: the signal), else None.
+
+    A process that was killed shows up as gone a moment before its last thread is, and its code can be had:
+    `timeout` (seconds) waits for that.
+    """
     child = _children.get(pid) if pid is not None else None
-    return child.poll() if child else None
+    if child is None:
+        return None
+    try:
+        return child.wait(timeout)
+    except subprocess.TimeoutExpired:
+        return None
 
 
 def kill_tree(process: psutil.Process, wait: float = 1.0) -> None:
@@ -120,7 +129,7 @@ def kill_tree(process: psutil.Process, wait: float = 1.0) -> None:
 
 def describe_death(pid: int | None, rss_bytes: int | None) -> tuple[int | None, int | None, str]:
     """(signal, exit code, cause in words) of a worker that is gone without a word."""
-    code = exit_code(pid)
+    code = exit_code(pid, timeout=1.0)
     number = -code if code is not None and code < 0 else None
     if number == getattr(signal, "SIGKILL", 9):
         total = psutil.virtual_memory().total

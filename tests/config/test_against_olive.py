@@ -384,6 +384,10 @@ def test_the_effective_values_are_those_of_olive(valid: str) -> None:
             checked += 1
     for name, value in made["lora"]["training_args"].items():
         if name not in ("extra_args", "warmup_ratio"):
-            assert effective[f"passes.lora.training_args.{name}"].value == value, name
+            known = effective[f"passes.lora.training_args.{name}"]
+            if known.origin == "phinb":  # where checkpoints lie is decided by phinb, and shown as that
+                assert name == "output_dir"
+                continue
+            assert known.value == value, name
             checked += 1
     assert checked > 25
