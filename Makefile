@@ -54,10 +54,12 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q -m "not slow and not browser and not hub and not gpu and not azure_live"
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow and not browser and not hub and not gpu and not azure_live"
 
+# Two workers, a file of tests each; the browser's tests come after, as they look at how fast things appear.
 test: setup browser
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser"
+	$(BIN)/python -m pytest -m browser
 
 bench: demo-model
 	$(BIN)/python -m tests.benchmarks

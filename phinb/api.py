@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from phinb.config import Config, load_config
 from phinb.config.check_data import EVALUATION_NAMES
 from phinb.data.preview import find_data_config, preview
 from phinb.errors import ConfigError, PhinbError
+from phinb.folders import Report
 from phinb.types import Event, RunState, Variant
 from phinb.workflow.plain_view import PlainRow, check_plain_olive
 from phinb.workflow.preflight import preflight
 from phinb.workflow.runner import Run, launch, open_run, runs
 
 if TYPE_CHECKING:
+    from phinb.config.gallery import StartingPoint
     from phinb.evaluation.choice import Choice
     from phinb.evaluation.comparison import Comparison
 
@@ -25,8 +27,10 @@ __all__ = [
     "choose",
     "compare",
     "figure",
+    "gallery",
     "load_comparison",
     "load_config",
+    "new_config",
     "open_run",
     "preflight",
     "preview",
@@ -36,6 +40,50 @@ __all__ = [
 ]
 
 Rows = Sequence[Mapping[str, Any]]
+
+
+def new_config(
+    data: str | Path,
+    answer: str | None = None,
+    recipe: str = "lora",
+    model: str = "phinb://demo",
+    test: str | Path | None = None,
+    *,
+    folder: str | Path | None = None,
+    progress: Report | None = None,
+) -> str:
+    """A first configuration for the rows in a file: JSON with comments that say why each value was chosen.
+
+    data: JSON lines, JSON, CSV, TSV, Parquet or text. answer: the column to be predicted; left out, the likeliest
+    one is taken, and a comment says why. recipe: lora, qlora, dora, quantize, evaluate or azure. model: what
+    model_path may say. test: a file of rows to evaluate and compare on; left out, a share of `data`. folder: where
+    the configuration will stand, by default the working directory: its paths are relative to it. progress: hears of
+    a demo model that has to be made first, for its tokenizer.
+
+    Raises PhinbError, with what to do, for a file that is missing, empty, not UTF-8 or of a kind that cannot be read,
+    a column that is not there or cannot be an answer, rows without text, an unknown recipe, or a model that is not
+    there.
+    """
+    from phinb.data.first_config import compose_config
+    from phinb.workflow.devices import look_at_machine
+
+    place = Path(folder) if folder is not None else None
+    return compose_config(data, answer, recipe, model, test, folder=place, machine=look_at_machine(), progress=progress)
+
+
+@overload
+def gallery(name: None = None) -> tuple[StartingPoint, ...]: ...
+@overload
+def gallery(name: str) -> str: ...
+def gallery(name: str | None = None) -> tuple[StartingPoint, ...] | str:
+    """The starting points there are, each with name, title, purpose and needs; with a name, its text.
+
+    The text is JSON with comments, for load_config or a %%olive_config cell; it speaks of train.jsonl and test.jsonl
+    with the columns phrase and tone. Raises PhinbError, naming the nearest, for a name that is not there.
+    """
+    from phinb.config.gallery import starting_points, starting_text
+
+    return starting_points() if name is None else starting_text(name)
 
 
 def start(
@@ -161,8 +209,9 @@ def choose(comparison: Comparison, **constraints: str) -> Choice:
 
 def _choose_variants(run: Run, names: Sequence[str] | None) -> list[Variant]:
     there = run.variants
-    if len(there) < 2 and not names:
-        state = run.state
+    state = run.state
+    only_evaluated = state.status == "succeeded" and not state.passes
+    if len(there) < 2 and not names and not only_evaluated:
         why = "is still running" if not state.ended else f"ended as {state.status}"
         raise PhinbError(f"Run {run.id} has no model of its own to compare; it {why}.", "Wait, or start it again.")
     for name in names or ():

@@ -32,13 +32,14 @@ TokenRole = Literal["text", "special", "padding"]
 class Edit:
     """One change to a configuration's text. `path` is dotted, in the form of the text the user wrote.
 
-    set: `value` is put at `path`, made if need be. remove: what stands there goes. rename: the last key of
-    `path` becomes `value`.
+    `source` names the piece it stands in, where a configuration was given in several. set: `value` is put at
+    `path`, made if need be. remove: what stands there goes. rename: the last key of `path` becomes `value`.
     """
 
     kind: Literal["set", "remove", "rename"]
     path: str
     value: Any = None
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ class Problem:
     """Something that a user should know before a run.
 
     `code` is a stable word for programs (`unknown_key`). `path` is dotted and has the form of the text that the
-    user wrote; line and column count from 1 and are None where no text stands behind it.
+    user wrote; line and column count from 1 and are None where no text stands behind it. `source` names the piece that
+    they count in ("In [4]", a file's name) where the configuration was given in several, else "".
     """
 
     severity: Severity
@@ -65,13 +67,15 @@ class Problem:
     column: int | None = None
     hint: str = ""
     fix: Fix | None = None
+    source: str = ""
 
     @property
     def where(self) -> str:
-        """`line 21, column 7 (passes.lora.r)`, as far as it is known."""
-        place = "" if self.line is None else f"line {self.line}"
+        """`line 21, column 7 (passes.lora.r)`, as far as it is known; the piece's name goes before it."""
+        numbers = [] if self.line is None else [f"line {self.line}"]
         if self.line is not None and self.column is not None:
-            place += f", column {self.column}"
+            numbers.append(f"column {self.column}")
+        place = ", ".join([self.source, *numbers] if self.source else numbers)
         if self.path:
             place = f"{place} ({self.path})" if place else self.path
         return place or "the configuration"
@@ -86,6 +90,7 @@ class Change:
     after: Any
     why: str
     line: int | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,7 @@ class Effective:
     origin: Origin
     line: int | None = None
     note: str = ""
+    source: str = ""
 
 
 # ------------------------------------------------------------------------------------------------- data
@@ -130,6 +136,16 @@ class DataStats:
 
     `sequences` and `tokens` count what training gets in one epoch; `dropped_tokens` is what joining or
     truncation loses; `steps_per_epoch` counts optimizer steps at the configured batch and accumulation.
+    `exact` is False while rows are still missing. From `lost_tokens` on, None or an empty mapping: not counted.
+
+    lost_tokens: tokens that are cut off the rows in training. truncated_answers: rows of which a part of the answer is
+    cut off. no_eos: sequences in whose loss no end of sequence stands. padding: what share of a training step is
+    padding (0 to 1), by how batches are made: configured (as the trainer will), random, grouped (by length), max
+    (every sequence filled up to max_seq_len). exact_duplicates: rows whose text an earlier row has.
+    near_duplicates: rows that are nearly an earlier one (duplicates.py). leaks, near_leaks: another data config's
+    name -> how many of its rows are, or nearly are, among these. labels: value of the answer -> rows that have it.
+    untrained: sequences without anything to predict (no label but the first, which no token stands before).
+    cut_answers: the first of the rows, counted from 1, that truncated_answers counts.
     """
 
     rows: int
@@ -143,6 +159,17 @@ class DataStats:
     max_seq_len: int | None = None
     steps_per_epoch: int | None = None
     exact: bool = True
+    lost_tokens: int | None = None
+    truncated_answers: int | None = None
+    no_eos: int | None = None
+    padding: Mapping[str, float] = field(default_factory=dict)
+    exact_duplicates: int | None = None
+    near_duplicates: int | None = None
+    leaks: Mapping[str, int] = field(default_factory=dict)
+    near_leaks: Mapping[str, int] = field(default_factory=dict)
+    labels: Mapping[str, int] = field(default_factory=dict)
+    untrained: int | None = None
+    cut_answers: tuple[int, ...] = ()
 
 
 # ------------------------------------------------------------------------------------------------- runs

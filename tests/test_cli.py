@@ -110,6 +110,8 @@ def test_run_follows_lists_and_compares(small: Path) -> None:
     compared = phinb("compare", "small", "--rows", str(small.with_name("rows.jsonl")), "--save", str(target))
     assert compared.returncode == 0, compared.stderr
     assert "adapter" in compared.stdout
+    told = [line for line in compared.stdout.splitlines() if line.strip()]
+    assert sorted(set(told)) == sorted(told), "a line stands there twice"
     assert target.is_file()
 
 

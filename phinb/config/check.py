@@ -7,34 +7,29 @@ here (phinb.workflow.preflight).
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from phinb.config.azure_forms import TOP_LEVEL, add_azure
+from phinb.config.check_azure import check_address, check_azure
 from phinb.config.check_data import check_data_configs, check_references_to_data
 from phinb.config.check_engine import check_engine, check_systems
 from phinb.config.check_evaluators import check_evaluators
 from phinb.config.check_model import check_model
 from phinb.config.check_passes import check_passes
+from phinb.config.check_secrets import check_secrets, without_secrets
 from phinb.config.document import Node
 from phinb.config.findings import Findings
 from phinb.config.phinb_section import PHINB
+from phinb.config.placeholders import find_texts, is_placeholder
+from phinb.config.root_causes import root_causes
 from phinb.config.rules import PHINB as PHINB_BOUNDS
 from phinb.config.schema import Schema
 from phinb.config.value_types import show
 from phinb.types import Problem
 
-_PLACEHOLDER = re.compile(r"^\s*(?:<\s*your\b.*>|<[A-Z][A-Z _-]+>|your\s+\S.*|\[your\b.*\])\s*$", re.IGNORECASE)
-_SECRETS = {
-    "a Hugging Face token": re.compile(r"\bhf_[A-Za-z0-9]{20,}\b"),
-    "an Azure storage key": re.compile(r"\bAccountKey=[A-Za-z0-9+/=]{20,}"),
-    "an Azure shared access signature": re.compile(r"[?&]sig=[A-Za-z0-9%+/=]{20,}"),
-}
-
 NOT_CARRIED_OUT: dict[str, tuple[Any, ...]] = {
     "samples": ([],),
     "trackers": ([],),
-    "azure": (None,),
 }
 """Keys that have their place but no effect yet, with the values that ask for none: all else is an error."""
 
@@ -47,7 +42,8 @@ def check(root: Node, schema: Schema) -> tuple[Problem, ...]:
         message = f"Checked against Olive {shipped}, which is not the installed version: {schema.mismatch}."
         findings.problems.append(Problem("warning", "other_version", message))
     check_outermost(findings)
-    check_texts(findings, root)
+    secrets = check_secrets(findings)
+    check_texts(findings)
     check_model(findings)
     check_systems(findings)
     check_data_configs(findings)
@@ -57,7 +53,7 @@ def check(root: Node, schema: Schema) -> tuple[Problem, ...]:
     check_references_to_data(findings)
     check_phinb(findings)
     check_overridden(findings)
-    return tuple(findings.problems)
+    return tuple(without_secrets(root_causes(findings), secrets))
 
 
 def check_overridden(findings: Findings) -> None:
@@ -82,34 +78,25 @@ def check_outermost(findings: Findings) -> None:
             findings.unknown_key(key, node, allowed, "a configuration")
     if root.get("input_model") is None:
         hint = 'Add "input_model": {"type": "HfModel", "model_path": "phinb://demo"}, or your own model.'
-        findings.missing("missing_key", root, 'There is no "input_model".', hint)
-    passes = root.get("passes")
-    if (passes is None or not passes.value) and root.get("evaluator") is None:
+        findings.missing("missing_key", root, 'There is no "input_model".', hint, ("input_model",))
+    passes, evaluator = root.get("passes"), root.get("evaluator")
+    if (passes is None or not passes.value) and (evaluator is None or evaluator.value is None):
         hint = 'Add "passes", e.g. {"int4": {"type": "ModelBuilder", "precision": "int4"}}.'
-        findings.missing(
-            "missing_key", passes or root, 'There is nothing to do: no "passes", and no "evaluator".', hint
-        )
+        message = 'There is nothing to do: no "passes", and no "evaluator".'
+        if findings.missing("missing_key", passes or root, message, hint):
+            findings.absent(root, "passes", "evaluator")
     identifier = root.get("workflow_id")
     if identifier is not None:
         findings.value(identifier, schema.root.parameters["workflow_id"], "the configuration", coerces=True)
 
 
-def check_texts(findings: Findings, node: Node) -> None:
-    """Placeholders that were never filled in, and secrets in clear text, wherever they stand."""
-    for _, member in node.items():
-        check_texts(findings, member)
-    for entry in node.entries():
-        check_texts(findings, entry)
-    if not isinstance(node.value, str):
-        return
-    if _PLACEHOLDER.match(node.value):
-        message = f"{show(node.value)} is a placeholder."
-        findings.add("placeholder", node, message, "Put your own value in its place.")
-    for name, pattern in _SECRETS.items():
-        if pattern.search(node.value):
-            message = f"This is {name} in clear text: whoever gets the notebook or its output gets it too."
-            hint = "Take it out and declare it invalid where it was made. Log in with `hf auth login`, or set HF_TOKEN."
-            findings.add("secret", node, message, hint)
+def check_texts(findings: Findings) -> None:
+    """Placeholders that were never filled in, and addresses in Azure, wherever they stand."""
+    for node, counts in find_texts(findings.root):
+        if counts and is_placeholder(node.value):
+            message = f"{show(node.value)} is a placeholder."
+            findings.add("placeholder", node, message, "Put your own value in its place.")
+        check_address(findings, node)
 
 
 def check_phinb(findings: Findings) -> None:
@@ -126,6 +113,9 @@ def check_phinb(findings: Findings) -> None:
         if entry is not None and entry.plain() not in idle:
             message = f'This version of phinb does not carry out "{key}": {show(entry.plain())} yet.'
             findings.add("not_carried_out", entry, message, f'Leave "{key}" out.')
+    azure = node.get("azure")
+    if azure is not None and azure.is_mapping:
+        check_azure(findings, azure)
     labels = node.get("labels")
     if labels is not None and labels.is_list and len(set(map(str, labels.plain()))) < len(labels.entries()):
         findings.add("duplicate_label", labels, "A label stands twice.", "Name each answer once.")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from phinb.config.azure_forms import add_azure, is_azure
+from phinb.config.check_model import warn_of_trust
+from phinb.config.check_reading import OWN_CHECKS, check_reading, check_split
 from phinb.config.document import Node
 from phinb.config.findings import Findings, sentence
-from phinb.config.rules import DATA
+from phinb.config.rules import DATA, NOT_FROM_TEXT
 from phinb.config.schema import Group
-from phinb.config.sections import COMPONENTS, is_hf_model, model_task, place_of_new_key, text
+from phinb.config.sections import COMPONENTS, is_hf_model, model_task, text
 from phinb.config.value_types import show
 from phinb.types import Edit, Fix
 
@@ -24,9 +25,29 @@ def check_components(findings: Findings, node: Node, where: str) -> None:
     container = text(node.get("type"))
     if container.lower() == "huggingfacecontainer" and not _names_data(load):
         hint = 'Add "load_dataset_config": {"data_name": "json", "data_files": "train.jsonl", "split": "train"}.'
-        findings.missing("missing_key", load or node, f'{sentence(where)} names no data ("data_name").', hint)
-    if load is None or load.get("type") is None:
-        _check_split(findings, load, container)
+        findings.missing(
+            "missing_key",
+            load or node,
+            f'{sentence(where)} names no data ("data_name").',
+            hint,
+            ("data_name", "load_dataset_config"),
+        )
+    if load is not None and text(load.get("type")).lower() in ("", "huggingface_dataset"):
+        check_split(findings, load, container)
+
+
+def reads_nothing(findings: Findings, node: Node, where: str) -> bool:
+    """Whether the data config names no source at all: the default component returns nothing."""
+    kind = component_type(findings, node, "load_dataset_config")
+    if kind not in _NO_SOURCE or text(node.get("user_script")):
+        return False
+    hint = 'Add "type": "HuggingfaceContainer" and a load_dataset_config with a data_name.'
+    keys = ("type", "load_dataset_config")
+    findings.missing("missing_key", node, f"{sentence(where)} names no source of data.", hint, keys)
+    return True
+
+
+_NO_SOURCE = ("default_load_dataset", "local_dataset", "simple_dataset")
 
 
 def lacks_container(findings: Findings, node: Node, where: str) -> bool:
@@ -43,6 +64,7 @@ def lacks_container(findings: Findings, node: Node, where: str) -> bool:
             message = f'{sentence(where)} has no "type": the default container would ignore what stands here.'
             fix = Fix("Add the type HuggingfaceContainer", (Edit("set", f"{node.path}.type", "HuggingfaceContainer"),))
             findings.add("missing_key", node, message, hint, at="key", fix=fix)
+            findings.absent(node, "type")
             return True
     return False
 
@@ -59,79 +81,96 @@ def component_type(findings: Findings, node: Node, key: str) -> str:
     named = text((node.get(key) or Node(None)).get("type"))
     if named:
         return named.lower()
+    schema, section = findings.schema, COMPONENTS[key]
     container = text(node.get("type")) or "DataContainer"
-    task = _task(findings, node) if container.lower() == "huggingfacecontainer" else ""
-    return findings.schema.component_type(container, COMPONENTS[key], task).lower()
+    found = schema.component_type(container, section, "")
+    for task in _tasks(findings, node):
+        found = schema.task_component(container, section, task) or found
+    return found.lower()
 
 
-def _task(findings: Findings, node: Node) -> str:
-    """The task that chooses the components: the data config's own, else the model's (RunConfig fills it in)."""
-    for key in COMPONENTS:
-        task = text((node.get(key) or Node(None)).get("task"))
-        if task:
-            return task
+def _tasks(findings: Findings, node: Node) -> list[str]:
+    """The tasks that choose the components, the last one winning (DataConfig, RunConfig._auto_fill_data_config).
+
+    In a HuggingfaceContainer the sections before and after the model get the model's task where they have none.
+    """
     schema = findings.schema
-    return model_task(findings.root, schema.default_task) if is_hf_model(findings.root, schema.input_models) else ""
+    fills = _is_huggingface(node) and is_hf_model(findings.root, schema.input_models)
+    tasks = []
+    for key in COMPONENTS:
+        own = text((node.get(key) or Node(None)).get("task"))
+        if not own and fills and key in ("pre_process_data_config", "post_process_data_config"):
+            own = model_task(findings.root, schema.default_task)
+        tasks.append(own)
+    return [task for task in tasks if task]
 
 
 def _check_component(findings: Findings, config: Node, key: str, node: Node, where: str) -> None:
     if not node.is_mapping:
         findings.add("wrong_type", node, f'"{key}" must be a mapping.', "It holds the parameters of its component.")
         return
-    section = COMPONENTS[key]
+    section, named, inner = COMPONENTS[key], node.get("type"), node.get("params")
+    if not _is_text(findings, named, "type"):
+        return
+    if inner is not None and inner.value and not inner.is_mapping:
+        findings.add("wrong_type", inner, '"params" must be a mapping.', "It holds the parameters of the component.")
+        return
     kind = component_type(findings, config, key)
-    builder = text(node.get("data_name"))
-    group = findings.schema.component(section, kind, builder)
+    group = findings.schema.component(section, kind, text(node.get("data_name")))
     if group is None:
-        named = node.get("type")
-        if named is not None and not text(config.get("user_script")):
-            message = f"Olive knows no {section} component {show(named.plain())}."
-            findings.unknown_name("unknown_type", named, message, findings.schema.component_names(section))
-        return  # a component of the user's own script: only the script knows its parameters
+        _check_unknown(findings, config, section, node)
+        return
     if _task_is_wrong(findings, config, section, node, group):
         return
-    also = ["type", "data_files"]
-    if text(config.get("type")).lower() == "huggingfacecontainer" and section in (
-        "pre_process_data",
-        "post_process_data",
-    ):
+    also = ["type", *(OWN_CHECKS if kind == "huggingface_dataset" else ())]
+    if _is_huggingface(config) and section in ("pre_process_data", "post_process_data"):
         also += ["model_name", "task"]  # Olive fills them in itself, and takes them from here
-    also = [name for name in also if name != "data_files" or "data_files" in group.parameters]
     findings.group(node, group, f"{key} of {where} ({kind})", also=also, bounds=DATA, required=False)
-    files = node.get("data_files")
-    if files is not None and "data_files" in group.parameters:
-        _check_data_files(findings, files)
+    trust = node.get("trust_remote_code")
+    if trust is not None and trust.value is True and section == "pre_process_data":
+        warn_of_trust(findings, trust, "the tokenizer")
+    for own in ("task", "model_name"):
+        _is_text(findings, node.get(own), own)
+    for option in NOT_FROM_TEXT if section == "dataloader" else ():
+        given = node.get(option)
+        if given is not None and given.value is not None:
+            fix = Fix(f"Remove {option}", (Edit("remove", given.path),))
+            message = f'"{option}" takes an object of torch, which no text can hold.'
+            findings.add("wrong_type", given, message, "Remove it.", at="key", fix=fix)
+    _check_model_name(findings, config, node, group, where)
+    if kind == "huggingface_dataset":
+        check_reading(findings, node)
 
 
-def _check_data_files(findings: Findings, node: Node) -> None:
-    """A path, a list of paths, or splits with either; whether they exist is for preflight to say."""
-    if node.is_mapping and is_azure(node):
-        add_azure(findings, node, f"data of the kind {text(node.get('type'))}")
+def _is_huggingface(config: Node) -> bool:
+    return text(config.get("type")).lower() == "huggingfacecontainer"
+
+
+def _is_text(findings: Findings, node: Node | None, key: str) -> bool:
+    """Whether a key is absent, null or a text; an error where it is anything else."""
+    if node is None or node.value is None or isinstance(node.value, str):
+        return True
+    findings.add("wrong_type", node, f'"{key}" must be text, not {show(node.plain())}.')
+    return False
+
+
+def _check_unknown(findings: Findings, config: Node, section: str, node: Node) -> None:
+    """A component that Olive does not bring along: only the user's own script knows its parameters."""
+    named = node.get("type")
+    if named is not None and not text(config.get("user_script")):
+        message = f"Olive knows no {section} component {show(named.plain())}."
+        findings.unknown_name("unknown_type", named, message, findings.schema.component_names(section))
+
+
+def _check_model_name(findings: Findings, config: Node, node: Node, group: Group, where: str) -> None:
+    """RunConfig fills in the model's name, which makes the tokenizer, in a HuggingfaceContainer only."""
+    wanted = group.parameters.get("model_name")
+    if wanted is None or not wanted.required or _is_huggingface(config):
         return
-    if isinstance(node.value, str) or node.value is None:
-        return
-    entries = node.entries() if node.is_list else [entry for _, entry in node.items()]
-    if not entries and not node.is_mapping:
-        findings.add("wrong_type", node, '"data_files" must be a path, a list of paths, or paths by split.')
-    for entry in entries:
-        if entry.is_mapping and is_azure(entry):
-            add_azure(findings, entry, f"data of the kind {text(entry.get('type'))}")
-        elif not isinstance(entry.value, str) and not (
-            entry.is_list and all(isinstance(e.value, str) for e in entry.entries())
-        ):
-            findings.add("wrong_type", entry, '"data_files" must hold paths.')
-
-
-def _check_split(findings: Findings, load: Node | None, container: str) -> None:
-    """Olive's default split is `validation`, which a plain file does not have."""
-    local = load is not None and text(load.get("data_name")) in findings.schema.data["data"]["builders"]
-    files = load.get("data_files") if load is not None else None
-    if container.lower() != "huggingfacecontainer" or load is None or not local or files is None or files.is_mapping:
-        return
-    if load.get("split") is None:
-        message = 'No "split" is named; Olive takes "validation", and a file without named splits is all "train".'
-        fix = Fix("Add the split train", (Edit("set", place_of_new_key(load, "split"), "train"),))
-        findings.add("missing_split", load, message, 'Add "split": "train".', at="key", fix=fix)
+    if node.get("model_name") is None and not text(config.get("user_script")):
+        hint = 'Add "type": "HuggingfaceContainer" to the data config.'
+        message = f"{sentence(where)} gets no model's name from Olive, and without one there is no tokenizer."
+        findings.missing("missing_key", config, message, hint, ("type", "model_name"))
 
 
 def _task_is_wrong(findings: Findings, config: Node, section: str, node: Node, group: Group) -> bool:
@@ -139,7 +178,8 @@ def _task_is_wrong(findings: Findings, config: Node, section: str, node: Node, g
     if section != "pre_process_data" or node.get("type") is not None:
         return False
     generation = findings.schema.component(section, TEXT_GENERATION)
-    strange = [key for key, _ in node.items() if key not in group.parameters]
+    filled = ("task", "model_name")  # Olive takes them here whatever the component
+    strange = [key for key, _ in node.items() if key not in group.parameters and key not in filled]
     if generation is None or not strange or any(key not in generation.parameters for key in strange):
         return False
     model = findings.root.get("input_model")
@@ -147,7 +187,8 @@ def _task_is_wrong(findings: Findings, config: Node, section: str, node: Node, g
     task = task or (model.get("task") if model is not None else None)
     if task is None:
         return False
-    if not any(problem.code == "wrong_task" and problem.path == task.path for problem in findings.problems):
+    told = ("wrong_task", "unknown_task")
+    if not any(problem.code in told and problem.path == task.path for problem in findings.problems):
         message = f'With the task {show(task.plain())} Olive would not read "{strange[0]}" and the like as text.'
         fix = Fix("Write text-generation", (Edit("set", task.path, "text-generation"),))
         findings.add("wrong_task", task, message, 'A model that writes text has the task "text-generation".', fix=fix)

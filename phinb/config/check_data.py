@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from phinb.config.check_components import check_components, lacks_container
+from phinb.config.check_components import check_components, lacks_container, reads_nothing
 from phinb.config.check_text_generation import check_text_generation
 from phinb.config.document import Node
 from phinb.config.findings import Findings
@@ -27,7 +27,11 @@ EVALUATION_NAMES = ("eval", "test", "validation")
 def check_data_configs(findings: Findings) -> None:
     """Every data config, and that no name stands twice."""
     section = findings.root.get("data_configs")
-    if section is None or section.value is None:
+    if section is None:
+        return
+    if section.value is None:
+        fix = Fix("Remove it", (Edit("remove", section.path),))
+        findings.add("wrong_type", section, '"data_configs" is null: Olive fails on it.', "Remove it.", fix=fix)
         return
     if not section.is_list:
         hint = 'Write [{"name": "train", "type": "HuggingfaceContainer", ...}].'
@@ -68,9 +72,23 @@ def _check_data_config(findings: Findings, node: Node) -> None:
         message = f"Olive knows no data container {show(kind.plain())}."
         findings.unknown_name("unknown_type", kind, message, findings.schema.containers)
         return
-    if not lacks_container(findings, node, where):
+    _check_spelling(findings, kind, container)
+    if not lacks_container(findings, node, where) and not reads_nothing(findings, node, where):
         check_components(findings, node, where)
         check_text_generation(findings, node)
+
+
+def _check_spelling(findings: Findings, kind: Node | None, container: str) -> None:
+    """Olive finds a container in any case, but fills in the model's name only where it is spelt HuggingfaceContainer.
+
+    RunConfig.validate_data_configs_with_hf_model compares the text; without the name there is no tokenizer.
+    """
+    known = findings.schema.container(container)
+    if kind is None or known is None or container == known["name"] or known["name"] != "HuggingfaceContainer":
+        return
+    message = f"Spelt {show(container)}, the data config gets neither the model's name nor its task from Olive."
+    fix = Fix(f"Write {known['name']}", (Edit("set", kind.path, known["name"]),))
+    findings.add("bad_case", kind, message, f'Write "{known["name"]}".', fix=fix)
 
 
 def check_references_to_data(findings: Findings) -> None:
@@ -102,4 +120,4 @@ def _check_reference(findings: Findings, node: Node, key: str, names: list[str])
         findings.add("wrong_type", node, f'"{key}" must be the name of a data config, not {show(node.plain())}.')
     elif node.value not in names and "" not in names:  # a config without a name may be the one that is meant
         message = f'"{key}" names "{node.value}", which is not under data_configs.'
-        findings.unknown_name("unknown_reference", node, message, names)
+        findings.unknown_reference(node, message, names, "data_configs")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from phinb.config.document import Node
-from phinb.config.findings import Findings, sentence
+from phinb.config.findings import Findings, number_of, sentence
 from phinb.config.schema import group_of
 from phinb.config.sections import text
 from phinb.config.value_types import show
@@ -62,7 +62,12 @@ def _check_ranks(findings: Findings, metrics: Node) -> None:
     ranks = [node.value for node in ranked if node is not None and node.value != -1]
     if any(not isinstance(rank, int) for rank in ranks):
         return  # told as a wrong type
-    if not ranks and len(sub_types) > 1:
+    first = next(iter(metrics.entries()), Node(None)).get("sub_types")
+    if not ranks and len(sub_types) == 1 and not (first and first.entries()):
+        hint = 'Add "priority": 1 to the sub type that there is.'
+        message = "Olive ranks the first sub type of the first metric, which has none, and fails."
+        findings.missing("missing_key", metrics, message, hint)
+    elif not ranks and len(sub_types) > 1:
         hint = 'Add "priority": 1 to the one that matters most, 2 to the next.'
         findings.missing("missing_key", metrics, "Several sub types need priorities; Olive refuses them without.", hint)
     elif ranks and sorted(ranks) != list(range(1, len(ranks) + 1)):
@@ -81,10 +86,16 @@ def _check_metric(findings: Findings, node: Node, where: str) -> None:
     kind = node.get("type")
     kinds = list(facts["user_config"])
     if kind is None:
-        findings.missing("missing_key", node, f'A metric of {where} has no "type".', f"One of {', '.join(kinds)}.")
+        findings.missing(
+            "missing_key", node, f'A metric of {where} has no "type".', f"One of {', '.join(kinds)}.", ("type",)
+        )
         return
     if text(kind) not in kinds:
         findings.unknown_name("unknown_type", kind, f"Olive knows no metric type {show(kind.plain())}.", kinds)
+        return
+    if text(kind) == "custom" and (reason := findings.schema.defect("custom_metric")):
+        hint = "Measure it after the run: phinb.compare takes metrics of your own."
+        findings.add("olive_fails", kind, f"The installed Olive fails on every custom metric ({reason}).", hint)
         return
     options = group_of("user_config", facts["user_config"][text(kind)])
     own = ["type", "sub_types", "user_config", "data_config", *options.names]
@@ -117,10 +128,39 @@ def _check_sub_type(findings: Findings, node: Node, kind: str, backend: str) -> 
     name, config = node.get("name"), node.get("metric_config")
     if name is None:
         findings.missing(
-            "missing_key", node, 'A sub type has no "name".', f"One of {', '.join(allowed or ['your own'])}."
+            "missing_key", node, 'A sub type has no "name".', f"One of {', '.join(allowed or ['your own'])}.", ("name",)
         )
+    elif allowed is not None and backend == "torch_metrics" and name.value is None:
+        findings.add("wrong_type", name, "The sub type's name is null.", f"One of {', '.join(allowed)}.")
     elif allowed is not None and backend == "torch_metrics":
         findings.choice(name, "name", allowed)
+    goal = node.get("goal")
+    if goal is not None and goal.is_mapping:
+        _check_goal(findings, node, goal, kind)
     options = facts["accuracy_config"].get(text(name)) if kind == "accuracy" else facts["metric_config"].get(kind)
+    if config is not None and not config.is_mapping and (config.value is not None or allowed is not None):
+        findings.add("wrong_type", config, f'"metric_config" must be a mapping, not {show(config.plain())}.')
     if config is not None and config.is_mapping and options is not None and backend == "torch_metrics":
         findings.group(config, group_of("metric_config", options), f"metric_config of {text(name)}")
+
+
+_GOALS = ("threshold", "min-improvement", "percent-min-improvement", "max-degradation", "percent-max-degradation")
+
+
+def _check_goal(findings: Findings, sub_type: Node, goal: Node, metric: str) -> None:
+    """MetricGoal and SubMetric.validate_goal: the kinds of goals, and what their values may be."""
+    given, value = goal.get("type"), number_of(goal.get("value"))
+    kind = text(given)
+    if given is not None and kind:
+        findings.choice(given, "type", _GOALS)
+    if value is None or kind not in _GOALS or kind == "threshold":
+        return
+    higher = sub_type.get("higher_is_better")
+    usual = metric == "throughput" or (metric == "accuracy" and text(sub_type.get("name")) != "wer")
+    rises = usual if higher is None else higher.value is True
+    capped = (kind, rises) in (("percent-min-improvement", False), ("percent-max-degradation", True))
+    percent = kind.startswith("percent")
+    if value < 0 or (percent and value == 0) or (capped and value >= 100):
+        limit = " and below 100" if capped else ""
+        wanted = f"above 0{limit}" if percent else "0 or more"
+        findings.add("out_of_range", goal.value["value"], f"A {kind} of {value:g} is none: it must be {wanted}.")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from phinb.config.check_building import check_building
 from phinb.config.check_engine import check_reference
 from phinb.config.check_order import check_order
+from phinb.config.check_pass_rules import check_pass_rules
 from phinb.config.check_training import check_training
 from phinb.config.document import Node
 from phinb.config.findings import Findings, sentence
-from phinb.config.rules import ADAPTER, MODEL_BUILDER_PRECISIONS, PASS_CHOICES
+from phinb.config.rules import ADAPTER, NOT_NULL, PASS_CHOICES
 from phinb.config.schema import Group, Parameter
-from phinb.config.sections import ADAPTER_PASSES, PassEntry, members, passes, text
+from phinb.config.sections import ADAPTER_PASSES, PassEntry, passes, text
+from phinb.config.upgrade_passes import GONE_PASSES
 from phinb.config.value_types import fits, show
 from phinb.types import Edit, Fix
 
@@ -20,7 +23,10 @@ _SPECIAL_VALUES = ("DEFAULT_VALUE", "SEARCHABLE_VALUES")
 def check_passes(findings: Findings) -> None:
     """Every pass, then what they are in their order."""
     section = findings.root.get("passes")
-    if section is None or section.value is None:
+    if section is None:
+        return
+    if section.value is None:
+        findings.add("wrong_type", section, '"passes" is null: Olive fails on it.', "Remove it, or name the passes.")
         return
     if not section.is_mapping:
         hint = 'Write {"lora": {"type": "LoRA", ...}, "merge": {"type": "MergeAdapterWeights"}}.'
@@ -56,24 +62,63 @@ def _check_pass(findings: Findings, entry: PassEntry) -> None:
     node, schema = entry.node, findings.schema
     kind = node.get("type")
     if kind is None:
-        findings.missing("missing_key", node, f'The pass "{entry.name}" has no "type".', 'For example "LoRA".')
+        findings.missing(
+            "missing_key", node, f'The pass "{entry.name}" has no "type".', 'For example "LoRA".', ("type",)
+        )
         return
     name = schema.pass_name(entry.type)
     if name is None:
         message = f"Olive knows no pass {show(kind.plain())}."
+        remedy = GONE_PASSES.get(entry.type.rpartition(".")[2].lower())
+        if remedy is not None:
+            findings.add("gone", kind, f"The pass {show(kind.plain())} is gone from Olive.", remedy)
+            return
         findings.unknown_name("unknown_type", kind, message, schema.passes)
         return
+    if name in ("LoHa", "LoKr"):
+        for key in ("lora_dropout", "ephemeral_gpu_offload"):  # declared, and never handed on (get_peft_model)
+            idle = node.get(key)
+            if idle is not None:
+                fix = Fix("Remove it", (Edit("remove", idle.path),))
+                message = f"{key} has no effect: Olive does not hand it on for {name}."
+                hint = "Use rank_dropout or module_dropout." if key == "lora_dropout" else "Remove it."
+                findings.add("no_effect", idle, message, hint, severity="warning", at="key", fix=fix)
     for key in ("host", "evaluator"):
         reference = node.get(key)
-        if reference is not None:
+        if reference is not None and not _fails_by_name(findings, reference, key):
             check_reference(findings, reference, key)
     where = f'the pass "{entry.name}" ({name})'
     group = schema.pass_group(name)
     _check_parameters(findings, node, group, where)
     if name in ADAPTER_PASSES:
+        _check_task(findings, entry)
         check_training(findings, entry, name)
     if name == "ModelBuilder":
-        _check_model_builder(findings, node)
+        check_building(findings, entry)
+    check_pass_rules(findings, entry, name)
+
+
+def _fails_by_name(findings: Findings, node: Node, key: str) -> bool:
+    """Olive 0.13 reads the evaluator of a pass before it looks its name up."""
+    reason = findings.schema.defect("pass_evaluator")
+    if key != "evaluator" or not isinstance(node.value, str) or not reason:
+        return False
+    hint = "Put its definition in place of the name, or name it on the outermost level, for all passes."
+    findings.add("olive_fails", node, f"The installed Olive fails on an evaluator that a pass names ({reason}).", hint)
+    return True
+
+
+def _check_task(findings: Findings, entry: PassEntry) -> None:
+    """An adapter is trained for the model's task (get_peft_task_type_from_task); Olive knows few."""
+    model = findings.root.get("input_model")
+    task = model.get("task") if model is not None else None
+    known = findings.schema.trainable_tasks
+    name = text(task).replace("-with-past", "")
+    if task is None or not name or name in known or name not in findings.schema.tasks:
+        return  # one that nobody knows is told at the model
+    if not any(problem.code == "wrong_task" and problem.path == task.path for problem in findings.problems):
+        message = f'"{entry.name}" cannot train an adapter for the task {show(task.value)}.'
+        findings.add("wrong_task", task, message, f"Olive trains for {', '.join(known)}.")
 
 
 def _check_parameters(findings: Findings, node: Node, group: Group, where: str) -> None:
@@ -90,7 +135,7 @@ def _check_parameters(findings: Findings, node: Node, group: Group, where: str) 
         given = node.get(name)
         if parameter.required and (given is None or (given.value is None and name.endswith("data_config"))):
             hint = f'Add "{name}". {parameter.help}'.strip()
-            findings.missing("missing_key", node, f'{sentence(where)} needs "{name}".', hint)
+            findings.missing("missing_key", node, f'{sentence(where)} needs "{name}".', hint, (name,))
 
 
 def _check_parameter(findings: Findings, node: Node, parameter: Parameter, group: Group, where: str) -> None:
@@ -101,17 +146,33 @@ def _check_parameter(findings: Findings, node: Node, parameter: Parameter, group
     if parameter.search is not None and node.is_list and fits(node.plain(), parameter.type) == "no":
         if searches(findings):
             for entry in node.entries():
-                findings.value(entry, parameter, where, coerces=True, bounds=ADAPTER.get(parameter.name))
+                _check_candidate(findings, entry, parameter, group, where)
             return
         hint = "Write one value, or add a search_strategy and an evaluator; phinb.sweep tries several as well."
         findings.add("wrong_type", node, f'"{parameter.name}" holds several values, and nothing searches.', hint)
+        findings.absent(findings.root, "search_strategy")
         return
-    bounds = ADAPTER.get(parameter.name) if group.name in ADAPTER_PASSES else None
+    trains = group.name in ADAPTER_PASSES
+    if trains and value is None and parameter.name in NOT_NULL and parameter.default is not None:
+        message = f'"{parameter.name}" is null: Olive would hand that on instead of its default, and fail on it.'
+        fix = Fix(f"Remove {parameter.name}", (Edit("remove", node.path),))
+        findings.add("wrong_type", node, message, f"Remove it for the default, {show(parameter.default)}.", fix=fix)
+        return
+    bounds = ADAPTER.get(parameter.name) if trains else None
     before = len(findings.problems)
     findings.value(node, parameter, where, coerces=group.coerces, bounds=bounds)
-    choices = PASS_CHOICES.get(parameter.name) if group.name in ADAPTER_PASSES else None
+    choices = PASS_CHOICES.get(parameter.name) if trains else None
     if choices is not None and len(findings.problems) == before:
         findings.choice(node, parameter.name, choices)
+
+
+def _check_candidate(findings: Findings, node: Node, parameter: Parameter, group: Group, where: str) -> None:
+    """One of the values that a search tries."""
+    if node.value is None:
+        findings.add("wrong_type", node, f'null is no value to try for "{parameter.name}".', "Remove it.")
+        return
+    bounds = ADAPTER.get(parameter.name) if group.name in ADAPTER_PASSES else None
+    findings.value(node, parameter, where, coerces=True, bounds=bounds)
 
 
 def _check_special(findings: Findings, node: Node, parameter: Parameter) -> None:
@@ -120,49 +181,7 @@ def _check_special(findings: Findings, node: Node, parameter: Parameter) -> None
     elif node.value == "SEARCHABLE_VALUES" and not searches(findings):
         hint = "Add a search_strategy and an evaluator, or write one value."
         findings.add("contradiction", node, f'"{parameter.name}" is to be searched, and nothing searches.', hint)
+        findings.absent(findings.root, "search_strategy")
     elif node.value == "SEARCHABLE_VALUES" and parameter.search is None:
         message = f'Olive has no values to search for "{parameter.name}" and would take its default.'
         findings.add("ignored", node, message, "Write a value.")
-
-
-def _check_model_builder(findings: Findings, node: Node) -> None:
-    """Precisions that ModelBuilder.validate_config refuses: the pass is then pruned, and there is no output."""
-    precision = node.get("precision")
-    if precision is None or not isinstance(precision.value, str):
-        return
-    known = findings.schema.pass_group("ModelBuilder").parameters["precision"]
-    if fits(precision.value, known.type) == "no":
-        return  # told as a bad choice
-    if precision.value not in MODEL_BUILDER_PRECISIONS:
-        findings.choice(precision, "precision", MODEL_BUILDER_PRECISIONS)
-        return
-    device, provider = _target(findings)
-    if precision.value == "fp16" and (device != "gpu" or provider == "CPUExecutionProvider"):
-        message = "fp16 runs on a GPU only, and the target is a CPU: Olive would drop the pass."
-    elif precision.value == "bf16" and provider != "CUDAExecutionProvider":
-        message = "bf16 runs with CUDAExecutionProvider only: Olive would drop the pass for this target."
-    else:
-        return
-    fix = Fix("Write int4", (Edit("set", precision.path, "int4"),))
-    findings.add(
-        "precision", precision, message, "int4 and fp32 run everywhere; or name a GPU system as the target.", fix=fix
-    )
-
-
-def _target(findings: Findings) -> tuple[str, str]:
-    """Device and execution provider that Olive builds for (accelerator_creator.py); a CPU where nothing is named."""
-    target = findings.root.get("target")
-    system = dict(members(findings.root, "systems")).get(text(target)) if text(target) else target
-    accelerators = system.get("accelerators") if system is not None else None
-    first = next(iter(accelerators.entries()), None) if accelerators is not None else None
-    device = text(first.get("device")).lower() if first is not None else ""
-    providers = first.get("execution_providers") if first is not None else None
-    named = (
-        [text(entry) or text(next(iter(entry.entries()), None)) for entry in providers.entries()] if providers else []
-    )
-    if named:
-        by_device = findings.schema.data["providers"]["by_device"]
-        device = device or next((key for key in ("gpu", "npu") if named[0] in by_device[key]), "cpu")
-        return device, named[0]
-    device = device or "cpu"
-    return device, "CUDAExecutionProvider" if device == "gpu" else "CPUExecutionProvider"

@@ -21,9 +21,9 @@ _LITERAL = set("\"'\n\r\t{}<>=,;")
 def check_template(findings: Findings, node: Node) -> None:
     """`node` is the pre_process_data_config of a text generation component."""
     template, chat = node.get("text_template"), node.get("chat_template")
-    if template is not None and isinstance(template.value, str):
+    if template is not None and text(template) and not (chat is not None and chat.value):
         _check_text_template(findings, template)
-    columns = node.get("text_cols")
+    columns, broken = node.get("text_cols"), findings.schema.defect("text_formatting_func")
     if chat is not None and chat.value:
         for key in ("text_template", "text_cols", "text_formatting_func"):
             other = node.get(key)
@@ -35,7 +35,7 @@ def check_template(findings: Findings, node: Node) -> None:
         message = "The text_template makes the text; text_cols has no effect beside it."
         fix = Fix("Remove text_cols", (Edit("remove", columns.path),))
         findings.add("ignored", columns, message, "It may stay.", severity="info", at="key", fix=fix)
-    elif template is not None and template.value and text(node.get("text_formatting_func")):
+    elif template is not None and template.value and text(node.get("text_formatting_func")) and not broken:
         message = 'The text_formatting_func makes the text; Olive would ignore "text_template".'
         findings.add("ignored", template, message, "Remove one of the two.", at="key")
 
@@ -61,6 +61,9 @@ def _check_field(findings: Findings, node: Node, name: str, spec: str) -> None:
     if not name.strip() or name.strip().isdigit():
         message = f"{shown} names no column: rows have names, not numbers."
         findings.add("bad_template", node, message, "Write the column's name, or {{ and }} for plain braces.")
+    elif name != name.strip():
+        message = f"{shown} has a blank at its end: no column is called so."
+        findings.add("bad_template", node, message, f"Write {{{name.strip()}}}.")
     elif any(character in _LITERAL for character in name) or "{" in spec:
         message = f"The braces of {shown} look like plain text; str.format takes them for a column."
         findings.add("bad_template", node, message, "Double the braces that are meant as text: {{ and }}.")

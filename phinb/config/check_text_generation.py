@@ -5,8 +5,9 @@ from __future__ import annotations
 from phinb.config.check_components import TEXT_GENERATION, component_type
 from phinb.config.check_template import check_template
 from phinb.config.document import Node
-from phinb.config.findings import Findings
+from phinb.config.findings import Findings, number_of
 from phinb.config.sections import place_of_new_key, text
+from phinb.config.value_types import TRUE_WORDS, fits
 from phinb.types import Edit, Fix
 
 
@@ -26,11 +27,21 @@ def check_text_generation(findings: Findings, config: Node) -> None:
     _check_padding(findings, node, name)
     if padding := node.get("padding_side"):
         findings.choice(padding, "padding_side", ("left", "right"))
-    function = node.get("text_formatting_func")
-    if text(function) and not text(node.get("user_script")):
-        message = "A text_formatting_func needs the user_script that defines it."
-        findings.add("missing_key", function or node, message, 'Add "user_script": its path.', at="key")
+    _check_function(findings, node)
     check_template(findings, node)
+
+
+def _check_function(findings: Findings, node: Node) -> None:
+    function = node.get("text_formatting_func")
+    if function is None:
+        return
+    if reason := findings.schema.defect("text_formatting_func"):
+        message = f"The installed Olive fails on every text_formatting_func ({reason})."
+        fix = Fix("Remove it", (Edit("remove", function.path),))
+        findings.add("olive_fails", function, message, "Use a text_template, or make the text in the data.", fix=fix)
+    elif text(function) and not text(node.get("user_script")):
+        message = "A text_formatting_func needs the user_script that defines it."
+        findings.add("missing_key", function, message, 'Add "user_script": its path.', at="key")
 
 
 def _check_padding(findings: Findings, node: Node, strategy: str) -> None:
@@ -46,8 +57,11 @@ def _check_padding(findings: Findings, node: Node, strategy: str) -> None:
 
 
 def _flag(node: Node, key: str, *, default: bool) -> bool:
+    """A flag as pydantic reads it: 1 and "true" are true as well. What is no flag is told as a wrong type."""
     member = node.get(key)
-    return default if member is None or not isinstance(member.value, bool) else member.value
+    if member is None or fits(member.value, "bool") == "no":
+        return default
+    return member.value in (True, 1) or str(member.value).lower() in TRUE_WORDS
 
 
 def _check_strategy_needs(findings: Findings, node: Node, strategy: str) -> None:
@@ -56,6 +70,10 @@ def _check_strategy_needs(findings: Findings, node: Node, strategy: str) -> None
     if "random" in strategy and _absent(node, "max_samples"):
         hint = 'Add "max_samples": how many sequences to draw.'
         findings.add("missing_key", given, f'The strategy {strategy} needs "max_samples".', hint)
+    retries = number_of(node.get("random_retries"))
+    if "random" in strategy and retries is not None and retries < 1:
+        message = f'With "random_retries" {retries:g} no sequence is ever drawn.'
+        findings.add("out_of_range", node.value["random_retries"], message, "Write 1 or more; Olive's default is 10.")
     if "random" in strategy and seed is None:
         message = f"Without a random_seed, {strategy} draws other rows in every run."
         findings.warn("missing_key", given, message, 'Add "random_seed": 42.')
@@ -64,6 +82,10 @@ def _check_strategy_needs(findings: Findings, node: Node, strategy: str) -> None
     if strategy == "join-sliding-window" and _absent(node, "stride"):
         hint = 'Add "stride", e.g. half of max_seq_len.'
         findings.add("missing_key", given, f'The strategy {strategy} needs a "stride".', hint)
+    stride, length = number_of(node.get("stride")), number_of(node.get("max_seq_len")) or 1024
+    if strategy == "join-sliding-window" and stride is not None and stride > length:
+        message = f"A stride of {stride:g} steps over tokens: sequences have {length:g}."
+        findings.add("contradiction", node.value["stride"], message, f"Write at most {length:g}.")
 
 
 def _absent(node: Node, key: str) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from phinb.config.check_arguments import check_arguments
+from phinb.config.check_building import find_device
 from phinb.config.document import Node
-from phinb.config.findings import Findings
+from phinb.config.findings import Findings, number_of
 from phinb.config.rules import TRAINING
 from phinb.config.sections import PassEntry, text
 from phinb.types import Edit, Fix
@@ -19,10 +21,13 @@ def check_training(findings: Findings, entry: PassEntry, name: str) -> None:
             return
         where = f'training_args of the pass "{entry.name}"'
         group = findings.schema.training_args(findings.schema.training_model(name))
-        findings.group(arguments, group, where, bounds=TRAINING)
-        _check_steps(findings, arguments)
+        findings.group(arguments, group, where, also=["fp16"], bounds=TRAINING)
+        evaluates = _evaluates(findings, entry)
+        _check_steps(findings, arguments, evaluates=evaluates)
         _check_precision(findings, arguments)
+        check_arguments(findings, arguments, evaluates=evaluates)
     _check_evaluation(findings, entry, arguments)
+    _check_device(findings, entry, name)
     target_modules = entry.node.get("target_modules")
     if name in ("QLoRA", "LoftQ") and target_modules is not None and target_modules.value:
         message = f"{name} trains every linear layer; Olive overwrites target_modules."
@@ -30,26 +35,30 @@ def check_training(findings: Findings, entry: PassEntry, name: str) -> None:
         findings.add("ignored", target_modules, message, "Remove it, or use LoRA.", at="key", fix=fix)
 
 
-def _number(node: Node | None) -> float | None:
-    value = node.value if node is not None else None
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _check_steps(findings: Findings, arguments: Node) -> None:
+def _check_steps(findings: Findings, arguments: Node, *, evaluates: bool) -> None:
     max_steps, epochs = arguments.get("max_steps"), arguments.get("num_train_epochs")
-    steps = _number(max_steps)
+    steps = number_of(max_steps)
     if max_steps is None or steps is None or steps <= 0:
         return
     if epochs is not None:
-        message = f"max_steps {steps:g} decides; num_train_epochs (line {epochs.line}) has no effect beside it."
+        message = f"max_steps {steps:g} decides; num_train_epochs has no effect beside it."
         fix = Fix("Remove num_train_epochs", (Edit("remove", epochs.path),))
         findings.warn("contradiction", max_steps, message, "Remove the one that is not meant.", fix=fix)
     for key, what in (("eval_steps", "evaluated"), ("save_steps", "saved"), ("logging_steps", "logged")):
         node = arguments.get(key)
-        every = _number(node)
+        every = number_of(node)
+        if key == "eval_steps" and not evaluates:
+            continue
         if node is not None and every is not None and every > steps:
             message = f"{key} {every:g} is beyond max_steps {steps:g}: nothing would ever be {what} on the way."
             findings.warn("contradiction", node, message, f"Set {key} to at most {steps:g}.")
+
+
+def _check_device(findings: Findings, entry: PassEntry, name: str) -> None:
+    """LoftQ needs CUDA (peft's loftq_init): told where the host, or else the target, says that it is a CPU."""
+    if name == "LoftQ" and find_device(findings, entry.node.get("host")) == "cpu":
+        node = entry.node.get("type") or entry.node
+        findings.warn("precision", node, "LoftQ begins on a CUDA GPU; the accelerator here is a CPU.", "Use LoRA.")
 
 
 def _check_precision(findings: Findings, arguments: Node) -> None:
@@ -61,18 +70,26 @@ def _check_precision(findings: Findings, arguments: Node) -> None:
         findings.add("ignored", node, message, hint, at="key", fix=Fix("Remove fp16", (Edit("remove", node.path),)))
 
 
-def _check_evaluation(findings: Findings, entry: PassEntry, arguments: Node | None) -> None:
+def _has_value(node: Node | None) -> bool:
+    return node is not None and node.value is not None
+
+
+def _evaluates(findings: Findings, entry: PassEntry) -> bool:
+    """Whether there is anything to evaluate on: a data config, or the share that phinb keeps for it."""
     section = findings.root.get("phinb")
-    split = section.get("eval_split") if section is not None else None
-    data = entry.node.get("eval_data_config")
-    splits = split is not None and split.value is not None
-    named = data is not None and data.value is not None
-    if data is not None and named and splits:
+    return _has_value(entry.node.get("eval_data_config")) or _has_value(section.get("eval_split") if section else None)
+
+
+def _check_evaluation(findings: Findings, entry: PassEntry, arguments: Node | None) -> None:
+    section, data = findings.root.get("phinb"), entry.node.get("eval_data_config")
+    splits = section is not None and _has_value(section.get("eval_split"))
+    if data is not None and data.value is not None and splits:
         message = "eval_data_config and phinb.eval_split both say what to evaluate on."
         findings.add("contradiction", data, message, "Keep one of them.", at="key")
     strategy = arguments.get("eval_strategy") if arguments is not None else None
-    if strategy is not None and text(strategy) in ("steps", "epoch") and not named and not splits:
+    if strategy is not None and text(strategy) in ("steps", "epoch") and not _evaluates(findings, entry):
         message = "There is nothing to evaluate on: Olive sets eval_strategy to no."
         hint = 'Name an eval_data_config in the pass, or set "eval_split" in the phinb section, e.g. 0.1.'
         fix = Fix("Keep a tenth of the sequences for evaluation", (Edit("set", "phinb.eval_split", 0.1),))
         findings.add("ignored", strategy, message, hint, fix=fix)
+        findings.absent(entry.node, "eval_data_config")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import io
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,27 +11,29 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from phinb.config.check import check
-from phinb.config.document import Document, Format, Node, load
+from phinb.config.document import Format, Node
+from phinb.config.edits import edit_source, upgraded_source
 from phinb.config.effective import effective_values
 from phinb.config.phinb_section import PHINB
+from phinb.config.pieces import Piece, Reading, Source, read
 from phinb.config.schema import Schema, load_schema
 from phinb.config.sections import passes
+from phinb.config.texts import write_pieces, write_together, write_tree
+from phinb.config.to_come import drop_what_may_come
 from phinb.config.upgrade import upgrade
+from phinb.config.writing import write_anew
 from phinb.errors import ConfigError
-from phinb.types import Change, Effective, Problem
-
-_CUT_SHORT = frozenset({"never_closed", "wrong_bracket", "open_quote", "too_deep", "key_missing"})
-_ABSENT = frozenset({"missing_key", "unknown_reference", "missing_split", "default_join", "pass_order", "unused"})
-"""What seems to be absent from a text that could not be read to its end is no mistake of its own."""
+from phinb.types import Change, Edit, Effective, Problem
 
 
 @dataclass(frozen=True)
 class Config:
     """A configuration that was read, upgraded and checked.
 
-    text: as it was given ("" for a dict). path: its file, or None. folder: what relative paths in it are relative
-    to: its file's folder, else the working directory at the time of loading. name: the file's stem, or "config".
-    problems: all that the text alone shows, by line. changes: what the upgrade changed, by line.
+    text: as it was given ("" for a dict); of several pieces, each under a comment with its label. pieces: the texts
+    that it was given in; one where it was given whole, none for a dict. path: its file, or None. folder: what relative
+    paths in it are relative to: its file's folder, else the working directory at the time of loading. name: the file's
+    stem, or "config". problems: all that the text alone shows, by piece and line. changes: what the upgrade changed.
     """
 
     text: str
@@ -43,7 +43,8 @@ class Config:
     name: str
     problems: tuple[Problem, ...]
     changes: tuple[Change, ...]
-    _given: Node | None = field(repr=False, compare=False, default=None)
+    pieces: tuple[Piece, ...] = ()
+    _reading: Reading | None = field(repr=False, compare=False, default=None)
     _tree: Node | None = field(repr=False, compare=False, default=None)
 
     @property
@@ -92,23 +93,60 @@ class Config:
         plain.pop("phinb", None)
         return plain
 
+    def given(self) -> dict[str, Any]:
+        """What was written, before the upgrade, as plain Python; of pieces what they make together. {} if nothing."""
+        root = self._reading.root if self._reading is not None else None
+        return root.plain() if root is not None else {}
+
     def dumps(self, format: Literal["json", "yaml"] | None = None) -> str:  # noqa: A002
-        """The upgraded form as text, in the format that is asked for, else in its own. "" where nothing was read."""
-        if self._tree is None:
+        """The upgraded form as one text, in the format that is asked for, else in its own. "" where nothing was read.
+
+        In its own format it is the given text with what the upgrade changes, comments and all else kept.
+        """
+        if self._tree is None or self._reading is None:
             return ""
         kind = format or ("yaml" if self.format == "yaml" else "json")
-        return _write(self._tree.plain(), kind, _indent(self.text))
+        return write_tree(self._reading, self._tree, kind)
 
     def diff(self) -> str:
-        """A unified diff of the given text and the upgraded one; "" where the upgrade changed nothing."""
-        if self._tree is None or self._given is None or not self.changes:
+        """A unified diff of the given text and the upgraded one, piece by piece; "" where nothing was upgraded."""
+        if self._tree is None or self._reading is None or not self.changes:
             return ""
-        kind: Literal["json", "yaml"] = "yaml" if self.format == "yaml" else "json"
-        before = self.text or _write(self._given.plain(), kind, 2)
-        lines = difflib.unified_diff(
-            before.splitlines(), self.dumps(kind).splitlines(), self.name, f"{self.name} (upgraded)", lineterm=""
-        )
-        return "\n".join(lines)
+        if not self.pieces:
+            return _unified(write_anew(self.given(), "json"), self.dumps("json"), self.name)
+        told = []
+        for piece, after in zip(self.pieces, write_pieces(self._reading, self._tree), strict=True):
+            told.append(_unified(piece.text, after, piece.label if len(self.pieces) > 1 else self.name))
+        return "\n".join(part for part in told if part)
+
+    def upgraded(self) -> Config:
+        """The same in today's form: its texts with the upgrade applied, and no changes left.
+
+        Comments, order and all that the upgrade does not touch stay as they are. Pieces stay pieces.
+
+        Raises:
+            PhinbError: the text has mistakes in its form that keep it from being changed.
+        """
+        if not self.changes or self._tree is None or self._reading is None:
+            return self
+        return self._again(upgraded_source(self._reading, _schema()))
+
+    def edit(self, *edits: Edit) -> Config:
+        """The configuration with these edits made in its texts, read and checked again.
+
+        A path has the form of the user's text (as in Problem.fix) or of today's (as in effective()). Where the text is
+        of an old form and has no place for it, the upgrade is applied first.
+
+        Raises:
+            PhinbError: a path leads nowhere, or the text has mistakes in its form that keep it from being edited.
+        """
+        if self._reading is None or not edits:
+            return self
+        return self._again(edit_source(self._reading, edits, _schema()))
+
+    def _again(self, source: Source) -> Config:
+        """Another text under the same name, relative to the same folder."""
+        return load_config(source, name=self.name, folder=self.folder)
 
     def summary(self) -> str:
         """One line: name, passes, and how many errors, warnings and upgrades there are."""
@@ -120,47 +158,47 @@ class Config:
         return f"{self.name}: {flow}; {told}"
 
 
-def load_config(
-    source: str | Path | Mapping[str, Any], *, name: str | None = None, folder: Path | None = None
-) -> Config:
+def load_config(source: Source, *, name: str | None = None, folder: Path | None = None) -> Config:
     """Read, upgrade and check a configuration. Bad content is in `problems`; nothing is raised for it.
 
-    `source` is a text (JSON with comments, or YAML), a path, or a dict. A string is a path where it is one line that
-    names an existing file or ends in .json, .yaml or .yml. Data files and models are not looked at. `name` and `folder`
-    stand for the file's stem and folder where the text has no file, or had another.
+    `source` is a text (JSON with comments, or YAML), a path, a dict, a Piece, or a sequence of these: the pieces of one
+    configuration in order, as a tutorial prints them (pieces.py). A string is a path where it is one line that names an
+    existing file or ends in .json, .yaml or .yml. Data files and models are not looked at. `name` and `folder` stand
+    for the file's stem and folder where the text has no file, or had another.
 
     Raises:
-        TypeError: `source` is none of the three.
+        TypeError: `source` is none of these.
     """
-    document = load(source)
-    if document.root is None:
-        return _config(document, None, document.problems, (), name, folder)
     schema = _schema()
-    tree, changes, left = upgrade(document.root, schema)
-    found = [*left, *check(tree, schema)]
-    if any(problem.code in _CUT_SHORT for problem in document.problems):
-        found = [problem for problem in found if problem.code not in _ABSENT]
-    return _config(document, tree, (*document.problems, *found), changes, name, folder)
+    reading = read(source, schema)
+    if reading.root is None:
+        return _config(reading, None, reading.problems, (), name, folder)
+    tree, changes, left = upgrade(reading.root, schema)
+    found = drop_what_may_come(reading, tree, (*left, *check(tree, schema)))
+    return _config(reading, tree, (*reading.problems, *found), changes, name, folder)
 
 
 def _config(
-    document: Document,
+    reading: Reading,
     tree: Node | None,
     problems: tuple[Problem, ...],
     changes: tuple[Change, ...],
     name: str | None,
     folder: Path | None,
 ) -> Config:
-    path = document.path.expanduser().absolute() if document.path is not None else None
+    paths = [document.path.expanduser().absolute() for document in reading.documents if document.path is not None]
+    formats = {document.format for document in reading.documents}
+    order = {document.source: number for number, document in enumerate(reading.documents)}
     return Config(
-        document.text,
-        document.format,
-        path,
-        folder or (path.parent if path is not None else Path.cwd()),
-        name or (path.stem if path is not None else "config"),
-        tuple(sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0))),
-        tuple(sorted(changes, key=lambda change: change.line or 0)),
-        document.root,
+        write_together(reading),
+        formats.pop() if len(formats) == 1 else "json",
+        paths[0] if len(reading.documents) == 1 and paths else None,
+        folder or (paths[0].parent if paths else Path.cwd()),
+        name or (paths[0].stem if paths else "config"),
+        tuple(sorted(problems, key=lambda told: (order.get(told.source, -1), told.line or 0, told.column or 0))),
+        tuple(sorted(changes, key=lambda change: (order.get(change.source, -1), change.line or 0))),
+        reading.pieces,
+        reading,
         tree,
     )
 
@@ -169,26 +207,9 @@ def _schema() -> Schema:
     return load_schema()
 
 
-def _write(plain: Any, format: Literal["json", "yaml"], indent: int) -> str:  # noqa: A002
-    if format == "json":
-        return json.dumps(plain, indent=indent, ensure_ascii=False) + "\n"
-    from ruamel.yaml import YAML
-
-    yaml = YAML()
-    yaml.default_flow_style = False
-    yaml.width = 120
-    stream = io.StringIO()
-    yaml.dump(plain, stream)
-    return stream.getvalue()
-
-
-def _indent(text: str) -> int:
-    """The indentation of the first line that is indented, so that a rewritten text looks like the given one."""
-    for line in text.splitlines():
-        stripped = line.lstrip(" ")
-        if stripped and stripped != line and not stripped.startswith(("//", "/*", "*", "#")):
-            return min(len(line) - len(stripped), 8)
-    return 2
+def _unified(before: str, after: str, name: str) -> str:
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), name, f"{name} (upgraded)", lineterm="")
+    return "\n".join(lines)
 
 
 def _count(number: int, word: str) -> str:

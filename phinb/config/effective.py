@@ -71,7 +71,7 @@ class _Values:
 
     def given(self, path: str, node: Node) -> None:
         """What stands in the tree; what an upgrade made of it is told by its node."""
-        self.values[path] = Effective(node.plain(), node.origin, node.key_line, node.note)
+        self.values[path] = Effective(node.plain(), node.origin, node.key_line, node.note, node.source)
 
     def one(self, path: str, node: Node | None, default: Any, *, origin: str = "olive", note: str = "") -> None:
         if node is not None and node.value != "DEFAULT_VALUE":

@@ -14,14 +14,23 @@ import importlib.metadata
 import inspect
 import json
 import os
-import typing
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from phinb.config.type_names import Json, TypeNames, as_json, describe_parameter, handed_on_keys, has_form, popped_keys
+from phinb.config.extraction_passes import extract_passes, extract_training_args
+from phinb.config.type_names import (
+    HELP_LENGTH,
+    Json,
+    TypeNames,
+    as_json,
+    handed_on_keys,
+    has_form,
+    popped_keys,
+    resolved_hints,
+)
 
-FORMAT = 1
+FORMAT = 2
 """The layout of the file; schema.py takes no other."""
 
 
@@ -50,14 +59,18 @@ def extract() -> Json:
         "root": types.model(RunConfig, leave_out=("engine",)),
         "engine": types.model(RunEngineConfig),
         "input_models": _input_models(types),
+        "tasks": _tasks(),
         "systems": _systems(types),
         "providers": _providers(),
         "data": _data(types),
-        "passes": _passes(types),
-        "training_args": _training_args(types),
+        "passes": extract_passes(types),
+        "training_args": extract_training_args(types),
+        "packaging": _packaging(types),
+        "quantization": _quantization(types),
         "evaluators": _evaluators(types),
         "metrics": _metrics(types),
         "search": _search(types),
+        "defects": _defects(),
     }
     schema["groups"] = types.groups
     return schema
@@ -83,10 +96,23 @@ def _input_models(types: TypeNames) -> Json:
     return models
 
 
+def _tasks() -> Json:
+    """The tasks that a Hugging Face model is loaded for, and those that an adapter can be trained for."""
+    from olive.common.hf.mappings import TASK_TO_PEFT_TASK_TYPE
+    from transformers.pipelines import SUPPORTED_TASKS, TASK_ALIASES
+
+    return {"all": sorted({*SUPPORTED_TASKS, *TASK_ALIASES}), "trainable": sorted(TASK_TO_PEFT_TASK_TYPE)}
+
+
 def _systems(types: TypeNames) -> Json:
+    from olive.systems.common import AcceleratorConfig
     from olive.systems.system_config import _type_to_config
 
-    return {str(kind.value): types.model(model) for kind, model in _type_to_config.items()}
+    systems = {str(kind.value): types.model(model) for kind, model in _type_to_config.items()}
+    if "execution_providers" in AcceleratorConfig(execution_providers="CPUExecutionProvider").model_fields_set:
+        parameter = types.groups["AcceleratorConfig"]["parameters"]["execution_providers"]
+        parameter["type"] = {"any": ["str", *parameter["type"]["any"]]}  # it makes a list of one itself
+    return systems
 
 
 def _providers() -> Json:
@@ -140,12 +166,21 @@ def _data(types: TypeNames) -> Json:
         "default_components": as_json(data_config.DefaultDataComponentCombos),
         "default_task": DEFAULT_HF_TASK,
         "components": components,
-        "load_dataset": types.signature(datasets.load_dataset),
+        "load_dataset": _modes(types.signature(datasets.load_dataset)),
         "builders": {
-            name: sorted(_builder_fields(module)) for name, (module, _) in sorted(_PACKAGED_DATASETS_MODULES.items())
+            name: _builder_fields(types, module) for name, (module, _) in sorted(_PACKAGED_DATASETS_MODULES.items())
         },
         "data_loader": types.signature(DataLoader.__init__, skip=1),
     }
+
+
+def _modes(signature: Json) -> Json:
+    """`DownloadMode | str` is one of the modes: load_dataset makes a text one, or refuses it."""
+    for parameter in signature["parameters"].values():
+        kind = parameter["type"]
+        if has_form(kind, "any") and any(has_form(member, "enum") for member in kind["any"]):
+            parameter["type"] = {"any": [member for member in kind["any"] if member != "str"]}
+    return signature
 
 
 def _component(types: TypeNames, function: Callable[..., Any], skip: int) -> Json:
@@ -165,102 +200,43 @@ def _component(types: TypeNames, function: Callable[..., Any], skip: int) -> Jso
     return group
 
 
-def _builder_fields(module: str) -> set[str]:
-    """The options of one packaged dataset builder (json, csv, ...): the fields of its BuilderConfig."""
+def _builder_fields(types: TypeNames, module: str) -> Json:
+    """The options of one packaged dataset builder (json, csv, ...) with their types: fields of its BuilderConfig."""
     from datasets import BuilderConfig
 
-    found = {field.name for field in dataclasses.fields(BuilderConfig)}
+    kinds = [BuilderConfig]
     try:
         members = vars(importlib.import_module(module)).values()
+        kinds += [member for member in members if isinstance(member, type) and issubclass(member, BuilderConfig)]
     except ImportError:  # audio, video and the like need packages of their own
-        return found
-    for member in members:
-        if isinstance(member, type) and issubclass(member, BuilderConfig):
-            found |= {field.name for field in dataclasses.fields(member)}
+        pass
+    found: Json = {}
+    for kind in kinds:
+        hints = resolved_hints(kind)
+        for field in dataclasses.fields(kind):
+            found[field.name] = {"type": types.name(hints.get(field.name, Any))}
     return found
 
 
-def _passes(types: TypeNames) -> Json:
-    from olive.hardware import DEFAULT_CPU_ACCELERATOR
-    from olive.package_config import OlivePackageConfig
-    from olive.passes.pytorch.train_utils import BaseHFTrainingArguments
+def _packaging(types: TypeNames) -> Json:
+    from olive.engine.packaging.packaging_config import _type_to_config
 
-    package = OlivePackageConfig.load_default_config()
-    passes: Json = {}
-    for key in package.passes:
-        module = package.get_pass_module_config(key)
-        try:
-            pass_class = package.import_pass_module(key)
-        except ImportError as error:  # the pass exists, its own package is not here: its parameters are unknown
-            name = module.module_path.rsplit(".", 1)[1]
-            passes[name] = {"parameters": {}, "open": True, "missing": str(error)}
-            continue
-        entry: Json = {"coerces": True, "parameters": {}, **_pass_facts(module)}
-        for name, parameter in pass_class._default_config(DEFAULT_CPU_ACCELERATOR).items():
-            entry["parameters"][name] = _pass_parameter(types, parameter, BaseHFTrainingArguments)
-        passes[pass_class.__name__] = entry
-    return passes
+    return {str(kind.value).lower(): types.model(model) for kind, model in _type_to_config.items()}
 
 
-def _pass_facts(module: Any) -> Json:
-    """What Olive's package configuration says of a pass, as far as checking needs it."""
-    facts: Json = {"module": module.module_path.removeprefix("olive.passes.").split(".")[0]}
-    if str(module.dataset) != "dataset_not_required":
-        facts["dataset"] = str(getattr(module.dataset, "value", module.dataset))
-    if module.extra_dependencies or module.module_dependencies:
-        facts["needs"] = [*module.extra_dependencies, *module.module_dependencies]
-    if module.run_on_target:
-        facts["run_on_target"] = True
-    return facts
-
-
-def _pass_parameter(types: TypeNames, parameter: Any, training: type) -> Json:
-    from olive.search.search_parameter import Categorical, Conditional
-
-    search = None
-    if isinstance(parameter.search_defaults, Categorical):
-        search = as_json(parameter.search_defaults.get_support())
-    elif isinstance(parameter.search_defaults, Conditional):
-        search = "conditional"
-    default = parameter.default_value
-    arguments = [
-        kind for kind in typing.get_args(parameter.type_) if isinstance(kind, type) and issubclass(kind, training)
-    ]
-    kind = {"training_args": arguments[0].__name__} if arguments else types.name(parameter.type_)
-    described = describe_parameter(
-        kind, default=default, required=parameter.required, description=parameter.description, search=search
-    )
-    if isinstance(default, Conditional):
-        described["conditional"] = list(default.parents)
-    if str(getattr(parameter.category, "value", parameter.category)) == "object":
-        described["object"] = True
-    return described
-
-
-def _training_args(types: TypeNames) -> Json:
-    """Olive's own training arguments by model, transformers' beside them, and those that transformers has dropped."""
+def _quantization(types: TypeNames) -> Json:
+    """What load_kwargs.quantization_config takes, by method (HfLoadKwargs.dict_to_quantization_config)."""
     import transformers
-    from olive.passes.pytorch import lora, train_utils
 
-    fields = {field.name: field for field in dataclasses.fields(transformers.TrainingArguments) if field.init}
-    hints = typing.get_type_hints(transformers.TrainingArguments)
-    theirs: Json = {}
-    for name, field in fields.items():
-        kind = types.name(hints[name])
-        if choices := field.metadata.get("choices"):
-            kind = {"any": [{"enum": list(choices)}, "none"]}
-        if has_form(kind, "any") and any(has_form(member, "enum") for member in kind["any"]):
-            kind = {"any": [member for member in kind["any"] if member != "str"]}  # text is made the enum, or refused
-        default = None if field.default is dataclasses.MISSING else field.default
-        theirs[name] = describe_parameter(kind, default=default, description=field.metadata.get("help"))
-    source = inspect.getsource(lora) + inspect.getsource(train_utils)
-    olive: Json = {}
-    for kind in (lora.HFTrainingArguments, lora.QLoRATrainingArguments):
-        parameters = types.model(kind)["parameters"]
-        olive[kind.__name__] = {name: parameters[name] for name in parameters if name != "extra_args"}
-    declared = {name for parameters in olive.values() for name in parameters}
-    dropped = sorted(name for name in declared if name not in fields and f"training_args.{name}" not in source)
-    return {"transformers": theirs, "olive": olive, "dropped": dropped}
+    methods = {"bitsandbytes": transformers.BitsAndBytesConfig, "gptq": transformers.GPTQConfig}
+    found = {name: types.signature(config.__init__) for name, config in methods.items()}
+    for group in found.values():
+        group.pop("open", None)  # Olive looks for unused keys itself
+        for parameter in group["parameters"].values():
+            kind = parameter["type"]
+            if has_form(kind, "any") and parameter.get("default") is not None:  # their post_init asserts the type
+                parameter["type"] = {"any": [member for member in kind["any"] if member != "none"]}
+    return found
 
 
 def _evaluators(types: TypeNames) -> Json:
@@ -300,6 +276,28 @@ def _metrics(types: TypeNames) -> Json:
             str(name): types.model(accuracy.get_config_class()) for name, accuracy in AccuracyBase.registry.items()
         },
     }
+
+
+def _defects() -> Json:
+    """What the installed Olive declares and then fails on, whatever its value: tried here, with the error it raises."""
+    from olive.data.component.text_generation import TextGenParams
+    from olive.engine.config import RunPassConfig
+    from olive.evaluator.metric import Metric
+
+    sub_type = {"name": "score", "higher_is_better": True}
+    metric = {"name": "own", "type": "custom", "sub_types": [sub_type], "user_config": {"user_script": "a.py"}}
+    tries: dict[str, Callable[[], Any]] = {
+        "custom_metric": lambda: Metric(**metric).to_json(),  # a run begins by writing its configuration down
+        "pass_evaluator": lambda: RunPassConfig(type="LoRA", evaluator="quality"),  # RunConfig resolves the name later
+        "text_formatting_func": lambda: TextGenParams(user_script="a.py", text_formatting_func="make"),
+    }
+    found: Json = {}
+    for name, attempt in tries.items():
+        try:
+            attempt()
+        except Exception as error:
+            found[name] = f"{type(error).__name__}: {str(error).splitlines()[0]}"[:HELP_LENGTH]
+    return found
 
 
 def _search(types: TypeNames) -> Json:

@@ -6,6 +6,8 @@ A problem stands at the user's own line: at the key where the key is wrong, at t
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from phinb.config.document import Node
@@ -19,13 +21,38 @@ _NEAR = 66
 """Below this similarity (rapidfuzz ratio, 0 to 100) a name is no help."""
 
 
+@dataclass(frozen=True)
+class UnknownKey:
+    """A key that its place does not take, and the one that it is most like, if any."""
+
+    problem: Problem
+    key: str
+    node: Node
+    near: str | None
+
+
+@dataclass(frozen=True)
+class Absence:
+    """A key that is missing in `holder`; any of `keys` would do."""
+
+    problem: Problem
+    holder: Node
+    keys: tuple[str, ...]
+
+
 class Findings:
-    """What was found so far. `root` is the upgraded tree."""
+    """What was found so far. `root` is the upgraded tree.
+
+    unknown_keys, absences and references (to a section) are among the problems; root_causes.py compares them.
+    """
 
     def __init__(self, root: Node, schema: Schema) -> None:
         self.root = root
         self.schema = schema
         self.problems: list[Problem] = []
+        self.unknown_keys: list[UnknownKey] = []
+        self.absences: list[Absence] = []
+        self.references: list[tuple[Problem, str]] = []
 
     def add(
         self,
@@ -40,7 +67,9 @@ class Findings:
     ) -> None:
         """A problem at the key or the value of a node."""
         line, column = (node.key_line, node.key_column) if at == "key" else (node.line, node.column)
-        self.problems.append(Problem(severity, code, message, node.path, line, column, hint, fix))
+        if fix is not None and node.source:
+            fix = replace(fix, edits=tuple(_in_piece(edit, node) for edit in fix.edits))
+        self.problems.append(Problem(severity, code, message, node.path, line, column, hint, fix, node.source))
 
     def warn(self, code: str, node: Node, message: str, hint: str = "", *, fix: Fix | None = None) -> None:
         self.add(code, node, message, hint, severity="warning", fix=fix)
@@ -64,6 +93,7 @@ class Findings:
             hint = f"It takes {_listed(allowed)}." if allowed else "It takes no keys of its own."
             fix = Fix(f"Remove {key}", (Edit("remove", node.path),))
         self.add("unknown_key", node, message, hint, severity=severity, at="key", fix=fix)
+        self.unknown_keys.append(UnknownKey(self.problems[-1], key, node, near))
 
     def unknown_name(self, code: str, node: Node, message: str, allowed: Iterable[str]) -> None:
         """A name that refers to nothing, with the nearest one that exists."""
@@ -73,9 +103,26 @@ class Findings:
         fix = Fix(f"Write {near}", (Edit("set", node.path, near),)) if near else None
         self.add(code, node, message, hint, fix=fix)
 
-    def missing(self, code: str, holder: Node, message: str, hint: str) -> None:
-        """A required key that is not there, told at the mapping that should hold it."""
+    def missing(self, code: str, holder: Node, message: str, hint: str, keys: tuple[str, ...] = ()) -> bool:
+        """Required keys, of which none is there, told at the mapping that should hold one; whether it was told.
+
+        What should be a mapping and is none is told as a wrong type, and has no keys to miss.
+        """
+        if holder.value is not None and not holder.is_mapping and not holder.is_list:
+            return False
         self.add(code, holder, message, hint, at="key")
+        if keys:
+            self.absent(holder, *keys)
+        return True
+
+    def absent(self, holder: Node, *keys: str) -> None:
+        """Say of the latest problem that it would not be there with one of these keys in `holder`."""
+        self.absences.append(Absence(self.problems[-1], holder, keys))
+
+    def unknown_reference(self, node: Node, message: str, allowed: Iterable[str], section: str) -> None:
+        """A name that is not in the section that it refers to."""
+        self.unknown_name("unknown_reference", node, message, allowed)
+        self.references.append((self.problems[-1], section))
 
     # ------------------------------------------------------------------------------------------- values
 
@@ -102,7 +149,7 @@ class Findings:
         for name, parameter in group.parameters.items():
             if required and parameter.required and name not in also and node.get(name) is None:
                 hint = f'Add "{name}": {describe(parameter.type)}. {parameter.help}'.strip()
-                self.missing("missing_key", node, f'{sentence(where)} needs "{name}".', hint)
+                self.missing("missing_key", node, f'{sentence(where)} needs "{name}".', hint, (name,))
 
     def value(
         self, node: Node, parameter: Parameter, where: str, *, coerces: bool, bounds: Bounds | None = None
@@ -117,7 +164,8 @@ class Findings:
             return
         if fit == "coerced":
             self._coerced(node, parameter, value, coerces=coerces)
-        if bounds is not None and (number := _number(value)) is not None and not bounds.admits(number):
+        number = float(value) if fit == "coerced" and isinstance(value, bool) else _number(value)
+        if bounds is not None and number is not None and not bounds.admits(number):
             self.add("out_of_range", node, f'"{parameter.name}" is {show(value)}: it must be {bounds}.', parameter.help)
 
     def choice(self, node: Node, name: str, allowed: Collection[Any]) -> None:
@@ -161,12 +209,18 @@ class Findings:
         wanted = describe(parameter.type)
         plain = _number(value) if "number" in wanted else None
         fix = None if plain is None else Fix(f"Write {plain:g}", (Edit("set", node.path, plain),))
-        if coerces:
+        if coerces or (isinstance(value, int) and wanted == "true or false"):  # whoever asks only whether it is true
             message = f'"{parameter.name}" should be {wanted}; Olive makes it one from {show(value)}.'
             self.add("coerced", node, message, "Write it without quotes.", severity="warning", fix=fix)
         else:
             message = f'"{parameter.name}" must be {wanted}, not {show(value)}.'
             self.add("wrong_type", node, message, "Write it without quotes.", fix=fix)
+
+
+def _in_piece(edit: Edit, node: Node) -> Edit:
+    """An edit at the problem's own place goes to the piece that it stands in; one elsewhere finds its own."""
+    same = edit.path.partition(".")[0] == node.path.partition(".")[0]
+    return replace(edit, source=node.source) if same and not edit.source else edit
 
 
 def sentence(words: str) -> str:
@@ -182,6 +236,12 @@ def nearest(name: str, allowed: Iterable[str]) -> str | None:
     return None if found is None else str(found[0])
 
 
+def number_of(node: Node | None) -> float | None:
+    """The number that a node holds; None for anything else, true and false included."""
+    value = node.value if node is not None else None
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
 def _listed(names: Collection[str], limit: int = 12) -> str:
     shown = list(names)[:limit]
     rest = len(names) - len(shown)
@@ -193,10 +253,10 @@ def _number(value: Any) -> float | int | None:
         return None
     if isinstance(value, int | float):
         return value
-    try:
-        return float(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
+    for kind in (int, float):
+        with suppress(ValueError):
+            return kind(value) if isinstance(value, str) else None
+    return None
 
 
 def _members(kind: Kind) -> list[Kind]:

@@ -11,8 +11,8 @@ import json
 import re
 from typing import Any
 
-from phinb.config.document import MAX_DEPTH, Lines, Node, path_of, too_deep
 from phinb.config.json_plain import read_plain
+from phinb.config.nodes import MAX_DEPTH, Lines, Node, path_of, too_deep, without_collection
 from phinb.types import Problem
 
 _TOKEN = re.compile(
@@ -32,44 +32,48 @@ _WORDS: dict[str, Any] = {"true": True, "false": False, "null": None}
 _PYTHON_WORDS: dict[str, Any] = {"True": True, "False": False, "None": None}
 
 
-def read(text: str) -> tuple[Node | None, list[Problem]]:
-    """The mapping in `text` (None where there is none) and what is wrong with its form."""
-    plain = read_plain(text)
-    return (plain, []) if plain is not None else _Reader(text).read()
+def read(lines: Lines) -> tuple[Node | None, list[Problem], bool]:
+    """What stands in the text (None: nothing), what is wrong with its form, and whether it has no outer braces."""
+    if (plain := read_plain(lines)) is not None:
+        return plain, [], False
+    with without_collection():
+        return _Reader(lines).read()
 
 
 class _Reader:
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.lines = Lines(text)
+    def __init__(self, lines: Lines) -> None:
+        self.text = lines.text
+        self.lines = lines
         self.problems: list[Problem] = []
         self.tokens = [
             (match.lastindex or _JUNK, match.start(), match.end())
-            for match in _TOKEN.finditer(text)
+            for match in _TOKEN.finditer(self.text)
             if match.lastindex != _COMMENT
         ]
-        self.tokens.append((_END, len(text), len(text)))
+        self.tokens.append((_END, len(self.text), len(self.text)))
         self.at = 0
+        self.never_closed = False
 
-    def read(self) -> tuple[Node | None, list[Problem]]:
+    def read(self) -> tuple[Node | None, list[Problem], bool]:
         kind, start, _ = self.tokens[0]
-        if kind == _STRING and self._peek(1) == ":":
-            self._problem("no_braces", "The outer braces are missing.", start, "Put { before it and } after it.")
-            root: Node | None = self._object("", 0, start, closed=False)
-        else:
-            root = self._value("", 0)
+        is_open = kind in (_STRING, _SINGLE_QUOTED, _BARE) and self._peek(1) == ":"
+        root = self._open_object(start) if is_open else self._value(None, "", 0)
+        if self._peek() == ",":  # as it stands behind a piece that was taken from a whole
+            self.at += 1
         if self.tokens[self.at][0] != _END:
             message = "There is more text after the end of the configuration."
             self._problem("text_after_end", message, self.tokens[self.at][1], "One pair of outer braces holds it all.")
-        if root is None or not root.is_mapping:
-            if not self.problems or root is not None:
-                hint = 'Write it as {"input_model": {...}, "passes": {...}}.'
-                what = "a list" if root is not None and root.is_list else "a single value"
-                self._problem(
-                    "not_a_mapping", f"A configuration is a mapping of keys to values, not {what}.", start, hint
-                )
-            return None, self.problems
-        return root, self.problems
+        if root is not None and not root.is_mapping:
+            hint = 'Write it as {"input_model": {...}, "passes": {...}}.'
+            what = "a list" if root.is_list else "a single value"
+            self._problem("not_a_mapping", f"A configuration is a mapping of keys to values, not {what}.", start, hint)
+        return root, self.problems, is_open
+
+    def _open_object(self, start: int) -> Node:
+        """The members of a text without outer braces."""
+        root = Node({}, "", start, None, self.lines)
+        self._object(root, 0, closed=False)
+        return root
 
     # ------------------------------------------------------------------------------------------- tokens
 
@@ -81,105 +85,108 @@ class _Reader:
 
     def _problem(self, code: str, message: str, offset: int, hint: str = "", path: str = "") -> None:
         line, column = self.lines.locate(offset)
-        self.problems.append(Problem("error", code, message, path, line, column, hint))
+        self.problems.append(Problem("error", code, message, path, line, column, hint, source=self.lines.source))
 
     # ------------------------------------------------------------------------------------------- values
 
-    def _value(self, path: str, depth: int, key_offset: int | None = None) -> Node | None:
+    def _value(self, holder: Node | None, key: str | int, depth: int, key_offset: int | None = None) -> Node | None:
+        """The value that begins here, as the member `key` of its holder; None, and a problem, where there is none."""
         kind, start, end = self.tokens[self.at]
+        node = Node(None, key, start, key_offset, self.lines, parent=holder)
         if kind == _STRING:
             self.at += 1
-            return Node(self._string(start, end, path), path, start, key_offset, self.lines)
-        if kind == _NUMBER:
+            node.value = self._string(start, end, node)
+        elif kind == _NUMBER:
             self.at += 1
-            return Node(_number(self.text[start:end]), path, start, key_offset, self.lines)
-        if kind == _PUNCTUATION and self.text[start] in "{[":
-            return self._container(path, depth, start, key_offset)
-        if kind in (_BARE, _SINGLE_QUOTED):
+            node.value = _number(self.text[start:end])
+        elif kind == _PUNCTUATION and self.text[start] in "{[":
+            self._container(node, depth)
+        elif kind in (_BARE, _SINGLE_QUOTED):
             self.at += 1
-            return Node(self._word(kind, start, end, path), path, start, key_offset, self.lines)
-        if kind == _JUNK:
-            return self._junk(path, start, key_offset)
-        self._problem("value_missing", "A value is missing.", start, "Write it, or remove the key.", path)
-        return None
-
-    def _container(self, path: str, depth: int, start: int, key_offset: int | None) -> Node:
-        if depth >= MAX_DEPTH:
-            self.problems.append(too_deep(path, *self.lines.locate(start)))
-            self._skip_container()
-            return Node(None, path, start, key_offset, self.lines)
-        opened = self.text[start]
-        self.at += 1
-        node = self._object(path, depth, start) if opened == "{" else self._list(path, depth, start)
-        node.key_offset = key_offset
+            node.value = self._word(kind, start, end, node)
+        elif kind == _JUNK:
+            node.value = self._junk(node, start)
+        else:
+            self._problem("value_missing", "A value is missing.", start, "Write it, or remove the key.", node.path)
+            return None
         return node
 
-    def _object(self, path: str, depth: int, start: int, *, closed: bool = True) -> Node:
-        members: dict[str, Node] = {}
-        while not self._closes("}", start, closed=closed):
+    def _container(self, node: Node, depth: int) -> None:
+        start = self.tokens[self.at][1]
+        if depth >= MAX_DEPTH:
+            self.problems.append(too_deep(node.path, self.lines, start))
+            self._skip_container()
+            return
+        self.at += 1
+        if self.text[start] == "{":
+            node.value = {}
+            self._object(node, depth)
+        else:
+            node.value = []
+            self._list(node, depth, start)
+
+    def _object(self, node: Node, depth: int, *, closed: bool = True) -> None:
+        assert node.offset is not None
+        while not self._closes("}", node.offset, closed=closed):
             kind, offset, end = self.tokens[self.at]
             if self._peek() == ",":
-                self._problem("extra_comma", "A comma is too many.", offset, "Remove it.", path)
+                self._problem("extra_comma", "A comma is too many.", offset, "Remove it.", node.path)
                 self.at += 1
-                continue
-            if kind not in (_STRING, _BARE, _SINGLE_QUOTED):
-                self._problem(
-                    "key_missing", "A key in double quotes is missing here.", offset, 'As in "key": value.', path
-                )
+            elif kind not in (_STRING, _BARE, _SINGLE_QUOTED):
+                message = "A key in double quotes is missing here."
+                self._problem("key_missing", message, offset, 'As in "key": value.', node.path)
                 before = self.at
-                self._value(path, depth + 1)
+                self._value(node, "", depth + 1)
                 self.at = max(self.at, before + 1)
-                self._separator("}", path)
-                continue
-            self._member(members, path, depth, offset, end)
-            self._separator("}", path)
-        return Node(members, path, start, None, self.lines)
+                self._separator("}", node)
+            else:
+                self._member(node, depth, offset, end)
+                self._separator("}", node)
 
-    def _member(self, members: dict[str, Node], path: str, depth: int, offset: int, end: int) -> None:
-        kind = self.tokens[self.at][0]
-        key = self._string(offset, end, path) if kind == _STRING else self.text[offset:end].strip("'")
-        here = path_of(path, key)
+    def _member(self, holder: Node, depth: int, offset: int, end: int) -> None:
+        kind, members = self.tokens[self.at][0], holder.value
+        key = self._string(offset, end, holder) if kind == _STRING else self.text[offset:end].strip("'")
         if kind != _STRING:
-            self._problem("unquoted_key", "Keys stand in double quotes.", offset, f'Write "{key}".', here)
+            self._problem(
+                "unquoted_key", "Keys stand in double quotes.", offset, f'Write "{key}".', path_of(holder.path, key)
+            )
         self.at += 1
         if self._peek() == ":":
             self.at += 1
         else:
-            self._problem("colon_missing", f'A colon is missing after "{key}".', end, "", here)
-        node = self._value(here, depth + 1, offset)
+            self._problem("colon_missing", f'A colon is missing after "{key}".', end, "", path_of(holder.path, key))
+        node = self._value(holder, key, depth + 1, offset)
         if key in members:
             first = members[key].key_line
             message = f'"{key}" stands here a second time; the first is in line {first}.'
             hint = "Olive would take the last one and drop the other without a word: remove one of them."
-            self._problem("duplicate_key", message, offset, hint, here)
+            self._problem("duplicate_key", message, offset, hint, path_of(holder.path, key))
         if node is not None:
             members[key] = node
 
-    def _list(self, path: str, depth: int, start: int) -> Node:
-        entries: list[Node] = []
+    def _list(self, node: Node, depth: int, start: int) -> None:
+        entries = node.value
         while not self._closes("]", start):
             before, offset = self.at, self.tokens[self.at][1]
             if self._peek() in (",", ":"):
-                mark = self._peek()
-                self._problem(
-                    "extra_comma", f"A {'comma' if mark == ',' else 'colon'} is too many.", offset, "Remove it.", path
-                )
+                what = "comma" if self._peek() == "," else "colon"
+                self._problem("extra_comma", f"A {what} is too many.", offset, "Remove it.", node.path)
                 self.at += 1
                 continue
-            node = self._value(path_of(path, len(entries)), depth + 1)
-            if node is not None:
-                entries.append(node)
+            entry = self._value(node, len(entries), depth + 1)
+            if entry is not None:
+                entries.append(entry)
             self.at = max(self.at, before + 1)
-            self._separator("]", path)
-        return Node(entries, path, start, None, self.lines)
+            self._separator("]", node)
 
-    def _separator(self, closing: str, path: str) -> None:
+    def _separator(self, closing: str, holder: Node) -> None:
         """Take the comma after a member; say where it should be if it is missing."""
         mark = self._peek()
         if mark == ",":
             self.at += 1
         elif mark not in ("}", "]") and self.tokens[self.at][0] != _END:
-            self._problem("comma_missing", "A comma is missing.", self.tokens[self.at - 1][2], "Type it here.", path)
+            end = self.tokens[self.at - 1][2]
+            self._problem("comma_missing", "A comma is missing.", end, "Type it here.", holder.path)
 
     def _closes(self, closing: str, start: int, *, closed: bool = True) -> bool:
         """Whether the container that began at `start` ends here; a wrong or missing bracket is told."""
@@ -190,7 +197,8 @@ class _Reader:
             return True
         opened = self.text[start] if closed else ""
         if kind == _END:
-            if closed and not any(problem.code == "never_closed" for problem in self.problems):
+            if closed and not self.never_closed:
+                self.never_closed = True
                 # the innermost one; those around it are open for the same reason
                 message = f"This {opened} is never closed: the text ends too early."
                 self._problem("never_closed", message, start, f"Type the missing {closing} where it ends.")
@@ -216,7 +224,7 @@ class _Reader:
 
     # ------------------------------------------------------------------------------------------ scalars
 
-    def _string(self, start: int, end: int, path: str) -> str:
+    def _string(self, start: int, end: int, node: Node) -> str:
         raw = self.text[start:end]
         if "\\" not in raw:
             return raw[1:-1]
@@ -225,50 +233,52 @@ class _Reader:
         except json.JSONDecodeError as error:
             hint = 'A backslash is written \\\\, a quote \\". In a Windows path, forward slashes work too.'
             self._problem(
-                "bad_escape", "This backslash starts no escape that JSON knows.", start + error.pos, hint, path
+                "bad_escape", "This backslash starts no escape that JSON knows.", start + error.pos, hint, node.path
             )
             return raw[1:-1]
 
-    def _word(self, kind: int, start: int, end: int, path: str) -> Any:
+    def _word(self, kind: int, start: int, end: int, node: Node) -> Any:
         word = self.text[start:end]
         if word in _WORDS:
             return _WORDS[word]
         if word in _PYTHON_WORDS:
             right = json.dumps(_PYTHON_WORDS[word])
-            self._problem("python_word", f"JSON writes {right}, not {word}.", start, f"Write {right}.", path)
+            self._problem("python_word", f"JSON writes {right}, not {word}.", start, f"Write {right}.", node.path)
             return _PYTHON_WORDS[word]
         if kind == _SINGLE_QUOTED:
-            self._problem("single_quotes", "Text stands in double quotes.", start, 'Write "..." for it.', path)
+            self._problem("single_quotes", "Text stands in double quotes.", start, 'Write "..." for it.', node.path)
             return word[1:-1]
         number = _loose_number(word)
         if number is not None:
             message = f"{word} is not how JSON writes a number."
-            self._problem("bad_number", message, start, f"Write {json.dumps(number)}.", path)
+            self._problem("bad_number", message, start, f"Write {json.dumps(number)}.", node.path)
             return number
         hint = f'Text stands in double quotes: "{word}".'
-        self._problem("bare_word", f"{word} is no value of JSON.", start, hint, path)
+        self._problem("bare_word", f"{word} is no value of JSON.", start, hint, node.path)
         return word
 
-    def _junk(self, path: str, start: int, key_offset: int | None) -> Node:
+    def _junk(self, node: Node, start: int) -> str | None:
         """A quote that is never closed: the text up to the end of its line is its value. Or a stray character."""
         stop = self.text.find("\n", start)
         stop = len(self.text) if stop < 0 else stop
         quoted = self.text[start] in "\"'"
         if quoted:
             message = "This quote is never closed on its line."
-            self._problem("open_quote", message, start, "Close it; a line break inside text is written \\n.", path)
+            self._problem("open_quote", message, start, "Close it; a line break inside text is written \\n.", node.path)
             while self.tokens[self.at][0] != _END and self.tokens[self.at][1] < stop:
                 self.at += 1
         else:
             character = self.text[start]
-            self._problem("stray_character", f"{character!r} does not belong here.", start, "Remove it.", path)
+            self._problem("stray_character", f"{character!r} does not belong here.", start, "Remove it.", node.path)
             self.at += 1
-        value = self.text[start + 1 : stop].rstrip(' ,\r"') if quoted else None
-        return Node(value, path, start, key_offset, self.lines)
+        return self.text[start + 1 : stop].rstrip(' ,\r"') if quoted else None
 
 
 def _number(text: str) -> int | float:
-    return float(text) if any(mark in text for mark in ".eE") else int(text)
+    try:
+        return int(text)
+    except ValueError:  # a fraction, or more digits than Python takes for a whole number
+        return float(text)
 
 
 def _loose_number(word: str) -> int | float | None:

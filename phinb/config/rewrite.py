@@ -25,11 +25,12 @@ class Rewrite:
 
     def record(self, node: Node, before: Any, after: Any, why: str) -> None:
         """Say that what stood at `node` was changed; before and after are plain values, None for nothing."""
-        self.changes.append(Change(node.path, before, after, why, node.key_line))
+        self.changes.append(Change(node.path, before, after, why, node.key_line, node.source))
 
     def problem(self, code: str, node: Node, message: str, hint: str = "") -> None:
         """Something that no rule can carry over: an error at the key of `node`."""
-        self.problems.append(Problem("error", code, message, node.path, node.key_line, node.key_column, hint))
+        line, column = node.key_line, node.key_column
+        self.problems.append(Problem("error", code, message, node.path, line, column, hint, source=node.source))
 
     def rename(self, holder: Node, old: str, new: str, why: str) -> Node | None:
         """Give a key its new name, in its place. Where the new name is there too, nothing is done but a problem."""

@@ -21,7 +21,7 @@ from typing import Any
 from phinb import folders
 
 SHIPPED = Path(__file__).with_name("olive_schema.json")
-FORMAT = 1
+FORMAT = 2
 _REBUILD_SECONDS = 180
 _PACKAGES = ("olive-ai", "transformers")
 
@@ -147,12 +147,15 @@ class Schema:
         """All arguments of a training pass: Olive's defaults over transformers', in transformers' stricter types."""
         theirs = self.data["training_args"]["transformers"]
         merged = {**theirs}
-        for name, ours in self.data["training_args"]["olive"][model].items():
-            optional = "none" in ours["type"].get("any", ()) if isinstance(ours["type"], Mapping) else False
+        declared = self.data["training_args"]["olive"][model]
+        for name, ours in declared.items():
             kind = theirs[name]["type"] if name in theirs else ours["type"]
-            merged[name] = {**ours, "type": {"any": [kind, "none"]} if optional else kind}
+            merged[name] = {**ours, "type": _optional(kind, allowed=_is_optional(ours["type"]))}
         for name in self.dropped_training_args:
             merged.pop(name, None)
+        for name, entry in merged.items():
+            if name not in declared and "bool" in (entry["type"], *_members(entry["type"])):
+                merged[name] = {**entry, "type": _optional(entry["type"], allowed=True)}  # asked only if it is true
         return group_of(model, {"parameters": merged})
 
     def training_model(self, pass_name: str) -> str:
@@ -189,10 +192,14 @@ class Schema:
 
     def component_type(self, container: str, section: str, task: str) -> str:
         """The component that Olive takes where none is named (DataConfig._get_default_components)."""
-        found = self.container(container) or {"components": {}, "tasks": {}}
-        by_task = found["tasks"].get(task.replace("-with-past", ""), {})
+        found = self.container(container) or {"components": {}}
         fallback = self.data["data"]["default_components"][section]
-        return str(by_task.get(section) or found["components"].get(section) or fallback)
+        return self.task_component(container, section, task) or str(found["components"].get(section) or fallback)
+
+    def task_component(self, container: str, section: str, task: str) -> str:
+        """The component that a container takes for a task; "" where it has none of its own."""
+        found = self.container(container) or {"tasks": {}}
+        return str(found["tasks"].get(task.replace("-with-past", ""), {}).get(section, ""))
 
     def component(self, section: str, kind: str, builder: str = "") -> Group | None:
         """The parameters of a data component. `builder` is the data_name, whose reader may have options of its own."""
@@ -216,14 +223,41 @@ class Schema:
         taken = {"path", "name", "data_dir", "data_files", "split"}
         theirs = self.data["data"]["load_dataset"]["parameters"]
         options = self.data["data"]["builders"].get(builder)
-        names = [name for name in options or [] if name not in taken]
-        merged = {name: Parameter(name, "any") for name in names}
+        merged = {name: _parameter(name, entry) for name, entry in (options or {}).items() if name not in taken}
         merged |= {name: _parameter(name, theirs[name]) for name in theirs if name not in taken}
         return {**merged, **parameters}, options is None
+
+    def defect(self, name: str) -> str:
+        """The error by which the installed Olive fails on a form that it declares; "" where it does not."""
+        return str(self.data["defects"].get(name, ""))
+
+    @property
+    def tasks(self) -> list[str]:
+        """The tasks that transformers loads a model for; Olive takes each with `-with-past` as well."""
+        return list(self.data["tasks"]["all"])
+
+    @property
+    def trainable_tasks(self) -> list[str]:
+        """The tasks that Olive can train an adapter for."""
+        return list(self.data["tasks"]["trainable"])
 
     @property
     def default_task(self) -> str:
         return str(self.data["data"]["default_task"])
+
+
+def _members(kind: Kind) -> list[Kind]:
+    return list(kind["any"]) if isinstance(kind, Mapping) and "any" in kind else [kind]
+
+
+def _is_optional(kind: Kind) -> bool:
+    return "none" in _members(kind)
+
+
+def _optional(kind: Kind, *, allowed: bool) -> Kind:
+    """The type with or without null."""
+    members = [member for member in _members(kind) if member != "none"] + (["none"] if allowed else [])
+    return members[0] if len(members) == 1 else {"any": members}
 
 
 def group_of(name: str, entry: Mapping[str, Any]) -> Group:

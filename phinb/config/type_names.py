@@ -21,6 +21,10 @@ HELP_LENGTH = 160
 """Longer descriptions are cut at a word, so that the shipped file stays small."""
 
 
+_OBJECTS = ("callable", "object")
+"""Functions, and objects of a library's own class."""
+
+
 class TypeNames:
     """Python types as small JSON values; pydantic models met on the way are kept as named groups."""
 
@@ -52,7 +56,7 @@ class TypeNames:
         for member in members:
             name = self.name(member)
             names += [part for part in (name["any"] if has_form(name, "any") else [name]) if part not in names]
-        names = [name for name in names if name != "callable"]  # a text cannot hold a function
+        names = [name for name in names if name not in _OBJECTS] or names  # a text cannot hold them
         if "any" in names:
             return "any"
         return names[0] if len(names) == 1 else {"any": names}
@@ -80,7 +84,7 @@ class TypeNames:
                 self.groups[name] = {}  # a model may hold itself
                 self.groups[name] = self.model(kind)
             return {"group": name}
-        return "any"
+        return "object" if _is_object(kind) else "any"
 
     def model(self, kind: Any, leave_out: tuple[str, ...] = ()) -> Json:
         """The fields of a pydantic model, and the field that gathers unknown keys, if it has one."""
@@ -105,7 +109,7 @@ class TypeNames:
 
     def signature(self, function: Callable[..., Any], skip: int = 0) -> Json:
         """The parameters of a function that Olive calls with the user's keys. `open`: it takes others as well."""
-        hints = _hints(function)
+        hints = resolved_hints(function)
         group: Json = {"parameters": {}}
         for index, (name, parameter) in enumerate(inspect.signature(function).parameters.items()):
             if index < skip or name == "self":
@@ -124,7 +128,16 @@ class TypeNames:
         return group
 
 
-def _hints(function: Callable[..., Any]) -> Mapping[str, Any]:
+def _is_object(kind: Any) -> bool:
+    """Whether it is a class of a library's own, whose objects no text can hold; pydantic makes them of a mapping."""
+    from pydantic import BaseModel
+
+    plain = (dict, list, tuple, set, frozenset, Any, object)
+    return isinstance(kind, type) and kind not in plain and not issubclass(kind, BaseModel | str | int | float)
+
+
+def resolved_hints(function: Any) -> Mapping[str, Any]:
+    """The annotations of a function or class as types; nothing where they cannot be resolved."""
     try:
         return typing.get_type_hints(function)
     except (NameError, TypeError):  # annotations that only exist under TYPE_CHECKING

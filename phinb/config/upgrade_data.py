@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from phinb.config.document import Node
 from phinb.config.rewrite import Rewrite
-from phinb.config.sections import COMPONENTS, data_configs, members, model_task, passes, text
+from phinb.config.sections import data_configs, members, passes, text
 
-_OLD_COMPONENTS = {
-    "load_dataset": "load_dataset_config",
-    "pre_process_data": "pre_process_data_config",
-    "post_process_data": "post_process_data_config",
-    "dataloader": "dataloader_config",
-}
+_MODELS_DATA = "__input_model_data_config__"
+"""The name by which Olive 0.4 and 0.5 knew the data that stood in the model (INPUT_MODEL_DATA_CONFIG)."""
 
 
 def list_data_configs(rewrite: Rewrite) -> None:
@@ -32,98 +27,73 @@ def list_data_configs(rewrite: Rewrite) -> None:
     rewrite.record(section, before, section.plain(), "data_configs is a list now; each config carries its name.")
 
 
-def rename_components(rewrite: Rewrite) -> None:
-    """`components: {load_dataset: {...}}` of a data config -> `load_dataset_config: {...}`."""
-    for config in data_configs(rewrite.root):
-        node = config.get("components")
-        if node is None or not node.is_mapping:
-            continue
-        for old, new in _OLD_COMPONENTS.items():
-            component = node.get(old)
-            if component is None or config.get(new) is not None:
-                continue
-            config.value[new] = component
-            node.value.pop(old)
-            if component.get("name") is not None:
-                component.value.pop("name")
-            why = f"components.{old} is now {new}."
-            rewrite.record(component, {old: component.plain()}, {new: component.plain()}, why)
+def keep_dataset(rewrite: Rewrite) -> None:
+    """hf_config.dataset of the model (0.4, 0.5) -> a data config of its old name, which metrics without data take."""
+    model = rewrite.root.get("input_model")
+    holder = model.get("hf_config") if model is not None else None
+    node = holder.get("dataset") if holder is not None else None
+    if holder is None or node is None:
+        return
+    section = rewrite.root.get("data_configs")
+    if section is None or section.value is None:
+        section = rewrite.made([], node, "dataset")
+    if not node.is_mapping or not node.value or not section.is_list:
         if not node.value:
-            config.value.pop("components")
+            rewrite.remove(holder, "dataset", "It was empty.")
+        return  # else hf_config's rule tells what has no place
+    before = {"dataset": node.plain()}
+    holder.value.pop("dataset")
+    made = rewrite.made({"name": _MODELS_DATA, "type": "HuggingfaceContainer"}, node, "dataset")
+    params = made.value["params_config"] = rewrite.made({}, node, "dataset")
+    for key in ("model_name", "task"):
+        if holder.get(key) is not None and node.get(key) is None:
+            params.value[key] = holder.value[key].copy()
+    params.value.update(node.value)
+    section.value.append(made)
+    rewrite.root.value["data_configs"] = section
+    for metric in _metrics(rewrite.root):
+        inner = metric.get("user_config") or metric
+        given = metric.get("data_config")
+        if (given is None or given.value is None) and inner.get("dataloader_func") is None:
+            metric.value["data_config"] = rewrite.made(_MODELS_DATA, node, "dataset")
+    why = "Data stand under data_configs; metrics and passes name them. Olive gave it this name itself."
+    rewrite.record(node, before, {"data_configs": [{"name": _MODELS_DATA}]}, why)
 
 
-def spread_params_config(rewrite: Rewrite) -> None:
-    """`params_config` and `component_kwargs` -> the sections whose components take the parameters."""
-    for config in data_configs(rewrite.root):
-        params = config.get("params_config")
-        if params is not None and params.is_mapping:
-            inner = dict(params.items())
-            kwargs = inner.pop("component_kwargs", None)
-            before = {"params_config": params.plain()}
-            config.value.pop("params_config")
-            _give(rewrite, config, inner)
-            _give_kwargs(rewrite, config, kwargs)
-            rewrite.record(
-                params, before, _component_values(config), "Parameters stand in their component's section now."
-            )
-        kwargs = config.get("component_kwargs")
-        if kwargs is not None and kwargs.is_mapping:
-            before = {"component_kwargs": kwargs.plain()}
-            config.value.pop("component_kwargs")
-            _give_kwargs(rewrite, config, kwargs)
-            rewrite.record(
-                kwargs, before, _component_values(config), "Parameters stand in their component's section now."
-            )
-
-
-def _component_values(config: Node) -> dict[str, Any]:
-    return {key: node.plain() for key, node in config.items() if key in COMPONENTS}
-
-
-def _give(rewrite: Rewrite, config: Node, parameters: dict[str, Node]) -> None:
-    """Put each parameter into the first section whose component takes it; what none takes goes to load_dataset."""
-    renamed = {"label_cols": "label_col"}
-    for old, node in parameters.items():
-        name = renamed.get(old, old)
-        if old == "label_cols" and len(node.entries()) == 1:
-            node = node.entries()[0]
-        section = next((key for key in COMPONENTS if _takes(rewrite, config, key, name)), "load_dataset_config")
-        _set(rewrite, config, section, name, node)
-
-
-def _give_kwargs(rewrite: Rewrite, config: Node, kwargs: Node | None) -> None:
-    for old, new in _OLD_COMPONENTS.items():
-        component = kwargs.get(old) if kwargs is not None else None
-        for name, node in component.items() if component is not None else ():
-            _set(rewrite, config, new, name, node)
-
-
-def _set(rewrite: Rewrite, config: Node, section: str, name: str, node: Node) -> None:
-    holder = config.get(section)
-    if holder is None or not holder.is_mapping:
-        holder = config.value[section] = rewrite.made({}, node, "params_config")
-    node.origin, node.note = "upgrade", "upgrade of params_config"
-    holder.value.setdefault(name, node)
-
-
-def _takes(rewrite: Rewrite, config: Node, section: str, name: str) -> bool:
-    schema, kind = rewrite.schema, COMPONENTS[section]
-    component = config.get(section)
-    task = model_task(rewrite.root, schema.default_task)
-    container = text(config.get("type")) or "DataContainer"
-    named = text(component.get("type")) if component else ""
-    group = schema.component(kind, named or schema.component_type(container, kind, task))
-    return group is not None and name in group.parameters
+def list_inline_data_configs(rewrite: Rewrite) -> None:
+    """A data config that is defined where it is used -> data_configs; Olive takes its name."""
+    for holder, key in _references(rewrite.root):
+        node = holder.get(key)
+        section = rewrite.root.get("data_configs")
+        if node is None or not node.is_mapping or not (section is None or section.value is None or section.is_list):
+            continue
+        taken = {text(config.get("name")) for config in data_configs(rewrite.root)}
+        given = text(node.get("name"))
+        name = given or key.removesuffix("_data_config") or "data"
+        if name in taken:
+            name = next(f"{name}_{number}" for number in range(2, len(taken) + 3) if f"{name}_{number}" not in taken)
+        if section is None or section.value is None:
+            section = rewrite.root.value["data_configs"] = rewrite.made([], node, key)
+        before = {key: node.plain()}
+        moved = node.copy()
+        moved.value = {"name": node.get("name") or rewrite.made(name, node, key), **moved.value}
+        if given != name:
+            moved.value["name"] = rewrite.made(name, node, key)
+        section.value.append(moved)
+        holder.value[key] = rewrite.made(name, node, key)
+        why = "Data configs stand under data_configs, and are named where they are used."
+        rewrite.record(node, before, {key: name}, why)
 
 
 def spell_names(rewrite: Rewrite) -> None:
     """`-` in a data config's name -> `_`, there and wherever the name is used."""
     renamed: dict[str, str] = {}
+    taken = {text(config.get("name")) for config in data_configs(rewrite.root)}
     for config in data_configs(rewrite.root):
         old = text(config.get("name"))
         new = re.sub(r"[^A-Za-z0-9_]", "_", old)
-        taken = {text(other.get("name")) for other in data_configs(rewrite.root)}
         if "-" in old and new not in taken:
+            taken.add(new)
             why = "A data config's name has letters, digits and _ only."
             rewrite.replace(config, "name", {"name": new}, why)
             renamed[old] = new
@@ -134,12 +104,17 @@ def spell_names(rewrite: Rewrite) -> None:
             rewrite.replace(holder, key, {key: renamed[old]}, why)
 
 
+def _metrics(root: Node) -> list[Node]:
+    """The metrics of all evaluators, those of one that is defined where it is used included."""
+    evaluators = [evaluator for _, evaluator in members(root, "evaluators")]
+    evaluators += [node for node in (root.get("evaluator"),) if node is not None]
+    found = [metrics for evaluator in evaluators if (metrics := evaluator.get("metrics")) is not None]
+    return [metric for metrics in found for metric in metrics.entries() if metric.is_mapping]
+
+
 def _references(root: Node) -> list[tuple[Node, str]]:
     """The holders and keys that name a data config: of passes, and of the evaluators' metrics."""
-    holders = [entry.node for entry in passes(root)]
-    for _, evaluator in members(root, "evaluators"):
-        metrics = evaluator.get("metrics")
-        holders += metrics.entries() if metrics else []
+    holders = [entry.node for entry in passes(root)] + _metrics(root)
     return [(holder, key) for holder in holders for key, _ in holder.items() if key.endswith("data_config")]
 
 
@@ -151,7 +126,10 @@ def upgrade_text_generation(rewrite: Rewrite) -> None:
             continue
         kind = node.get("dataset_type")
         if kind is not None and text(kind) not in ("corpus", ""):
-            hint = 'Join the two columns with a text_template, e.g. "{question}\\n{answer}".'
+            hint = (
+                'Join the two columns with a text_template, e.g. "{question}\\n{answer}"; with '
+                '"phinb": {"loss_on": "completion"} only the answer is trained on, as it was.'
+            )
             message = f'The dataset type "{text(kind)}" is gone: Olive trains on one text a row.'
             rewrite.problem("no_place", kind, message, hint)
             node.value.pop("dataset_type")

@@ -1,64 +1,109 @@
-"""Yesterday's passes and training arguments -> today's. Rules of upgrade.py."""
+"""Yesterday's passes -> today's: their types, and the parameters of adapter training. Rules of upgrade.py."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from phinb.config.document import Node
 from phinb.config.rewrite import Rewrite
-from phinb.config.sections import ADAPTER_PASSES, passes, text
+from phinb.config.sections import ADAPTER_PASSES, passes
 
 _TYPES = {
     "ortperftuning": "OrtSessionParamsTuning",
     "sessionparamstuning": "OrtSessionParamsTuning",
-    "genaimodelexporter": "ModelBuilder",
     "ortsessionparamstuner": "OrtSessionParamsTuning",
+    "genaimodelexporter": "ModelBuilder",
     "incquantizer": "IncQuantization",
+    "onnxmodeloptimizer": "OnnxPeepholeOptimizer",
+    "onnxiofloat16tofloat32": "OnnxIODataTypeConverter",
+    "optimummodelconversion": "OptimumConversion",
 }
-"""Renamed pass types, by the old name in lower case."""
+"""Renamed pass types, by the old name in lower case (olive_config.json of 0.5.2 to 0.13)."""
+
+_QUALCOMM = "Qualcomm's SNPE is no longer supported; the Qairt and QNN passes build for the same devices."
+_VITIS = "Write QuarkQuantization for a model on AMD's NPU, or OnnxStaticQuantization."
+
+GONE_PASSES: Mapping[str, str] = {
+    "appendprepostprocessingops": "Put the steps before and after the model into the program that runs it.",
+    "insertbeamsearch": "ModelBuilder makes a model that onnxruntime-genai searches with; its parameter is search.",
+    "moeexpertsdistributor": "Olive no longer distributes experts; ModelBuilder takes a mixture of experts as it is.",
+    "poweroftwomethod": _VITIS,
+    "vitisaiquantization": _VITIS,
+    "vitisqdqquantizer": _VITIS,
+    "vitisqopquantizer": _VITIS,
+    "pytorchtensorparallel": "Olive no longer splits a model over processes; build it for one device.",
+    "quantizationawaretraining": "Train an adapter (LoRA, QLoRA) and quantize it afterwards: Gptq, ModelBuilder.",
+    "snpeconversion": _QUALCOMM,
+    "snpequantization": _QUALCOMM,
+    "snpetoonnxconversion": _QUALCOMM,
+    "torchtrtconversion": "Convert to ONNX (OnnxConversion), and name TensorrtExecutionProvider as the provider.",
+}
+"""Pass types of Olive 0.5 to 0.11 that 0.13 has no more, in lower case, and what to do; check_passes.py tells it."""
 
 _QUANTIZATION = ("double_quant", "quant_type", "compute_dtype", "save_quant_config")
 
-_GONE = {
+_OLD_TRAINER = {
     "use_ort_trainer": "Olive trains with transformers only.",
     "ortmodule_onnx_opset_version": "It belonged to the ONNX Runtime trainer, which Olive no longer uses.",
 }
 
-_TRAINING_RENAMED = {
-    "evaluation_strategy": "eval_strategy",
-    "per_gpu_train_batch_size": "per_device_train_batch_size",
-    "per_gpu_eval_batch_size": "per_device_eval_batch_size",
-    "no_cuda": "use_cpu",
-    "fp16_backend": "half_precision_backend",
-}
-"""Arguments that transformers has renamed; applied where it no longer takes the old and takes the new."""
-
 
 def rename_types(rewrite: Rewrite) -> None:
-    """Pass types with a new name: OrtPerfTuning, GenAIModelExporter, ..."""
+    """Pass types with a new name: OrtPerfTuning, GenAIModelExporter, OnnxModelOptimizer, ..."""
     for entry in passes(rewrite.root):
-        new = _TYPES.get(entry.type.lower())
+        new = _TYPES.get(entry.type.rpartition(".")[2].lower())
         known = rewrite.schema.pass_name(entry.type) is not None
         if new is not None and not known and rewrite.schema.pass_name(new) is not None:
             rewrite.replace(entry.node, "type", {"type": new}, f"The pass {entry.type} is called {new} now.")
 
 
-def upgrade_adapter(rewrite: Rewrite) -> None:
-    """lora_r and lora_alpha -> r and alpha; quantization parameters that LoRA does not have; the old trainer's."""
-    for entry in passes(rewrite.root):
-        name = rewrite.schema.pass_name(entry.type)
-        if name not in ADAPTER_PASSES:
-            continue
+def _adapter_passes(rewrite: Rewrite) -> list[tuple[Node, str]]:
+    """The passes that train an adapter, with Olive's own name of their type."""
+    found = [(entry.node, rewrite.schema.pass_name(entry.type)) for entry in passes(rewrite.root)]
+    return [(node, name) for node, name in found if name in ADAPTER_PASSES]
+
+
+def rename_lora_parameters(rewrite: Rewrite) -> None:
+    """lora_r and lora_alpha -> r and alpha."""
+    for node, name in _adapter_passes(rewrite):
         known = rewrite.schema.pass_group(name).parameters
         for old, new in (("lora_r", "r"), ("lora_alpha", "alpha")):
-            if old not in known:
+            if old not in known and new in known:
                 why = f"{old} is now {new}; Olive would ignore it and train with its default {known[new].default}."
-                rewrite.rename(entry.node, old, new, why)
+                rewrite.rename(node, old, new, why)
+
+
+def drop_adapter_quantization(rewrite: Rewrite) -> None:
+    """double_quant, quant_type, ... on a pass that does not quantize its base model."""
+    for node, name in _adapter_passes(rewrite):
+        known = rewrite.schema.pass_group(name).parameters
         for key in _QUANTIZATION:
-            if key not in known and entry.node.get(key) is not None:
-                why = f"{name} does not quantize the base model, so {key} had no effect; QLoRA has it."
-                rewrite.remove(entry.node, key, why)
-        for key, why in _GONE.items():
             if key not in known:
-                rewrite.remove(entry.node, key, why)
+                why = f"{name} does not quantize the base model, so {key} had no effect; QLoRA has it."
+                rewrite.remove(node, key, why)
+
+
+def drop_old_trainer(rewrite: Rewrite) -> None:
+    """use_ort_trainer and its option: there is one trainer now."""
+    for node, name in _adapter_passes(rewrite):
+        known = rewrite.schema.pass_group(name).parameters
+        for key, why in _OLD_TRAINER.items():
+            if key not in known:
+                rewrite.remove(node, key, why)
+
+
+def drop_bias(rewrite: Rewrite) -> None:
+    """bias of an adapter: "none" is the only way now."""
+    for node, name in _adapter_passes(rewrite):
+        given = node.get("bias")
+        if given is None or "bias" in rewrite.schema.pass_group(name).parameters:
+            continue
+        if given.value in ("none", None):
+            rewrite.remove(node, "bias", "Olive trains no biases; none was the default.")
+        else:
+            hint = "Remove it. modules_to_save trains whole modules, if that was the intent."
+            rewrite.problem("no_place", given, f"Olive no longer trains biases (bias: {given.plain()!r}).", hint)
+            node.value.pop("bias")
 
 
 def keep_eval_split(rewrite: Rewrite) -> None:
@@ -67,29 +112,29 @@ def keep_eval_split(rewrite: Rewrite) -> None:
     Old Olive split the tokenised sequences with `train_test_split(test_size=..., seed=42)`, shuffled, where no
     eval_data_config was given.
     """
-    for entry in passes(rewrite.root):
-        node = entry.node.get("eval_dataset_size")
-        if node is None or rewrite.schema.pass_name(entry.type) not in ADAPTER_PASSES:
+    for holder, _ in _adapter_passes(rewrite):
+        node = holder.get("eval_dataset_size")
+        if node is None:
             continue
         share = node.value
-        if entry.node.get("eval_data_config") is not None or share is None:
-            rewrite.remove(
-                entry.node, "eval_dataset_size", "It had no effect beside eval_data_config, or without a value."
-            )
+        given = holder.get("eval_data_config")
+        if (given is not None and given.value is not None) or share is None:
+            why = "It had no effect beside eval_data_config, or without a value."
+            rewrite.remove(holder, "eval_dataset_size", why)
         elif isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share < 1:
             hint = 'Write "phinb": {"eval_split": 0.3} for a share of the sequences, or name an eval_data_config.'
-            message = f"eval_dataset_size {share!r} cannot be kept: phinb splits off a share between 0 and 1."
+            message = f"eval_dataset_size {node.plain()!r} cannot be kept: phinb splits off a share between 0 and 1."
             rewrite.problem("no_place", node, message, hint)
-            entry.node.value.pop("eval_dataset_size")
+            holder.value.pop("eval_dataset_size")
         else:
-            _set_eval_split(rewrite, entry.node, node)
+            _set_eval_split(rewrite, holder, node)
 
 
 def _set_eval_split(rewrite: Rewrite, holder: Node, node: Node) -> None:
     section = rewrite.section("phinb", node)
     given = section.get("eval_split")
-    if given is not None and given.value != node.value:
-        message = f"eval_dataset_size {node.value} contradicts phinb.eval_split {given.value}."
+    if given is not None and given.value is not None and given.value != node.value:
+        message = f"eval_dataset_size {node.value} contradicts phinb.eval_split {given.plain()}."
         rewrite.problem("contradiction", node, message, "One split is made for all passes: keep one of the two.")
         holder.value.pop("eval_dataset_size")
         return
@@ -100,51 +145,3 @@ def _set_eval_split(rewrite: Rewrite, holder: Node, node: Node) -> None:
         "Olive no longer splits off evaluation data; phinb does, as Olive did: tokenised sequences, shuffled, seed 42."
     )
     rewrite.record(node, {"eval_dataset_size": node.value}, {"phinb": {"eval_split": node.value}}, why)
-
-
-def upgrade_training_args(rewrite: Rewrite) -> None:
-    """Training arguments that transformers has renamed, or takes in another form."""
-    taken = rewrite.schema.data["training_args"]["transformers"]
-    for entry in passes(rewrite.root):
-        arguments = entry.node.get("training_args")
-        if arguments is None or not arguments.is_mapping:
-            continue
-        for old, new in _TRAINING_RENAMED.items():
-            if old not in taken and new in taken:
-                rewrite.rename(arguments, old, new, f"transformers calls it {new} now; {old} would be ignored.")
-        if "group_by_length" not in taken and "train_sampling_strategy" in taken:
-            _group_by_length(rewrite, arguments)
-        if "warmup_ratio" not in taken:
-            _warmup_ratio(rewrite, arguments)
-
-
-def _group_by_length(rewrite: Rewrite, arguments: Node) -> None:
-    node = arguments.get("group_by_length")
-    if node is None:
-        return
-    if node.value is True and arguments.get("train_sampling_strategy") is None:
-        new = {"train_sampling_strategy": "group_by_length"}
-        rewrite.replace(
-            arguments, "group_by_length", new, "It is now a sampling strategy; transformers would ignore it."
-        )
-    elif node.value in (False, None):
-        rewrite.remove(arguments, "group_by_length", "Not grouping is the default.")
-
-
-def _warmup_ratio(rewrite: Rewrite, arguments: Node) -> None:
-    """transformers 5 reads a warmup_steps below 1 as a share of all steps (TrainingArguments.get_warmup_steps)."""
-    node = arguments.get("warmup_ratio")
-    if node is None:
-        return
-    ratio = node.value
-    if arguments.get("warmup_steps") is not None or ratio is None:
-        rewrite.remove(arguments, "warmup_ratio", "warmup_steps stands beside it and has always come first.")
-    elif isinstance(ratio, int | float) and not isinstance(ratio, bool) and 0 <= ratio < 1:
-        why = "transformers takes a share of the steps as warmup_steps below 1; warmup_ratio would be ignored."
-        rewrite.replace(arguments, "warmup_ratio", {"warmup_steps": ratio}, why)
-    else:
-        hint = "Write warmup_steps: a number of steps, or a share of them between 0 and 1."
-        rewrite.problem(
-            "out_of_range", node, f"warmup_ratio {text(node) or ratio!r} is no share between 0 and 1.", hint
-        )
-        arguments.value.pop("warmup_ratio")

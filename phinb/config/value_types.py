@@ -10,12 +10,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from phinb.config.schema import Kind
+from phinb.config.secret_texts import hide_known
 
 Fit = Literal["yes", "coerced", "no"]
 """coerced: another type that pydantic turns into the right one, such as the text "8" for the number 8."""
 
 _ORDER: tuple[Fit, ...] = ("no", "coerced", "yes")
-_TRUE_FALSE = frozenset({"true", "false", "yes", "no", "on", "off", "t", "f", "y", "n", "1", "0"})
+TRUE_WORDS = frozenset({"true", "yes", "on", "t", "y", "1"})
+_TRUE_FALSE = TRUE_WORDS | {"false", "no", "off", "f", "n", "0"}
 
 
 def fits(value: Any, kind: Kind) -> Fit:
@@ -65,10 +67,10 @@ def choices(kind: Kind) -> list[Any]:
 
 
 def show(value: Any, length: int = 60) -> str:
-    """A value for a sentence, as JSON writes it, cut where it is long."""
+    """A value for a sentence, as JSON writes it, without secrets, cut where it is long."""
     import json
 
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    text = hide_known(json.dumps(value, ensure_ascii=False, default=str))
     return text if len(text) <= length else f"{text[: length - 4]} ..."
 
 

@@ -9,35 +9,79 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from phinb.config.document import MAX_DEPTH, Lines, Node, path_of, too_deep
+from phinb.config.nodes import MAX_DEPTH, Lines, Node, too_deep
+from phinb.config.yaml_plain import read_plain
 from phinb.types import Problem
 
 _MAX_NODES = 200_000
 """Aliases can make a small text expand without bound; no configuration comes near this."""
 
+_TRIES = 5
+"""How often something readable is looked for before a mistake."""
+
 _MERGE = "<<"
 
 
-def read(text: str) -> tuple[Node | None, list[Problem]]:
-    """The mapping in `text` (None where there is none) and what is wrong with its form."""
-    from ruamel.yaml import YAML
+def read(lines: Lines) -> tuple[Node | None, list[Problem], bool]:
+    """What stands in the text (None: nothing), what is wrong with its form, and that it has no outer braces."""
+    plain = read_plain(lines)
+    if plain is not None and plain.is_mapping:
+        return plain, [], True
+    root, problems = read_carefully(lines)
+    return root, problems, True
+
+
+def read_carefully(lines: Lines) -> tuple[Node | None, list[Problem]]:
+    """The same through ruamel.yaml."""
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-    if (deep := _too_deep_flow(text)) is not None:
-        return None, [too_deep("", *Lines(text).locate(deep))]
+    if (deep := _too_deep_flow(lines.text)) is not None:
+        return None, [too_deep("", lines, deep)]
+    try:
+        return _compose(lines, lines.text)
+    except MarkedYAMLError as error:
+        return _read_before(lines, error), [_syntax_problem(error, lines)]
+    except RecursionError:
+        return None, [too_deep("", lines)]
+    except (YAMLError, ValueError) as error:  # a character that YAML does not allow
+        hint = "Give the text of a configuration, JSON or YAML."
+        message = f"This is neither JSON nor YAML: {error}"
+        return None, [Problem("error", "not_yaml", message, hint=hint, source=lines.source)]
+
+
+def _compose(lines: Lines, text: str) -> tuple[Node | None, list[Problem]]:
+    from ruamel.yaml import YAML
+
     yaml = YAML(typ="safe", pure=True)
     yaml.allow_duplicate_keys = True  # we name both places ourselves
-    reader = _Reader(yaml, Lines(text))
-    try:
-        composed = yaml.compose(text)
-    except MarkedYAMLError as error:
-        return None, [_syntax_problem(error)]
-    except RecursionError:
-        return None, [too_deep("")]
-    except YAMLError as error:  # a character that YAML does not allow
-        hint = "Give the text of a configuration, JSON or YAML."
-        return None, [Problem("error", "not_yaml", f"This is neither JSON nor YAML: {error}", hint=hint)]
-    return reader.read(composed)
+    return _Reader(yaml, lines).read(yaml.compose(text))
+
+
+def _read_before(lines: Lines, error: Any) -> Node | None:
+    """What stands before a mistake, so that its problems are told as well; None where that is nothing.
+
+    A bracket that is never closed is only noticed at the end of the text: each try goes further back.
+    """
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    end = len(lines.text)
+    for attempt in range(_TRIES):
+        marks = [mark.index for mark in (error.context_mark, error.problem_mark) if mark is not None]
+        noticed = lines.text.rfind("\n", 0, min(marks, default=0)) + 1
+        for _ in range(2**attempt):
+            end = lines.text.rfind("\n", 0, max(0, end - 1)) + 1
+        end = min(end, noticed)
+        if not lines.text[:end].strip():
+            return None
+        try:
+            root, _ = _compose(lines, lines.text[:end])
+        except MarkedYAMLError as again:
+            error = again
+        except (YAMLError, ValueError, RecursionError):
+            return None
+        else:
+            return root if root is not None and root.is_mapping else None
+    return None
 
 
 def _too_deep_flow(text: str) -> int | None:
@@ -50,12 +94,13 @@ def _too_deep_flow(text: str) -> int | None:
     return None
 
 
-def _syntax_problem(error: Any) -> Problem:
+def _syntax_problem(error: Any, lines: Lines) -> Problem:
     mark = error.problem_mark or error.context_mark
     message = " ".join(part for part in (error.context, error.problem) if part) or "It is not YAML."
     hint = "Indentation with spaces only, a space after every colon; or write the configuration as JSON in { }."
-    line, column = (None, None) if mark is None else (mark.line + 1, mark.column + 1)
-    return Problem("error", "not_yaml", f"This is neither JSON nor YAML: {message}.", "", line, column, hint)
+    line, column = (None, None) if mark is None else lines.locate(mark.index)
+    message = f"This is neither JSON nor YAML: {message}."
+    return Problem("error", "not_yaml", message, "", line, column, hint, source=lines.source)
 
 
 class _Reader:
@@ -64,48 +109,53 @@ class _Reader:
         self.lines = lines
         self.problems: list[Problem] = []
         self.count = 0
+        self.too_deep = False
 
     def read(self, composed: Any) -> tuple[Node | None, list[Problem]]:
-        from ruamel.yaml.nodes import MappingNode
+        from ruamel.yaml.nodes import MappingNode, SequenceNode
 
         if not isinstance(composed, MappingNode):
-            line, column = (1, 1) if composed is None else self.lines.locate(composed.start_mark.index)
+            offset = 0 if composed is None else composed.start_mark.index
             hint = 'Start with {"input_model": ...} as JSON, or with "input_model:" as YAML.'
             message = "This is no configuration: it is neither a JSON object nor a YAML mapping of keys to values."
-            return None, [Problem("error", "not_a_mapping", message, "", line, column, hint)]
-        return self._node(composed, "", 0, None), self.problems
+            self._problem("not_a_mapping", message, offset, hint, "")
+            if not isinstance(composed, SequenceNode):
+                return None, self.problems
+        return self._node(composed, None, "", 0, None), self.problems
 
-    def _problem(self, code: str, message: str, mark: Any, hint: str, path: str) -> None:
-        self.problems.append(Problem("error", code, message, path, mark.line + 1, mark.column + 1, hint))
+    def _problem(self, code: str, message: str, offset: int, hint: str, path: str) -> None:
+        line, column = self.lines.locate(offset)
+        self.problems.append(Problem("error", code, message, path, line, column, hint, source=self.lines.source))
 
-    def _node(self, composed: Any, path: str, depth: int, key_offset: int | None) -> Node:
+    def _node(self, composed: Any, holder: Node | None, key: str | int, depth: int, key_offset: int | None) -> Node:
         from ruamel.yaml.nodes import MappingNode, SequenceNode
 
         self.count += 1
         offset = composed.start_mark.index
-        node = Node(None, path, offset, key_offset, self.lines)
+        node = Node(None, key, offset, key_offset, self.lines, parent=holder)
         if depth > MAX_DEPTH or self.count > _MAX_NODES:
-            if not any(problem.code == "too_deep" for problem in self.problems):
-                self.problems.append(too_deep(path, *self.lines.locate(offset)))
+            if not self.too_deep:
+                self.problems.append(too_deep(node.path, self.lines, offset))
+                self.too_deep = True
         elif isinstance(composed, MappingNode):
-            node.value = self._members(composed, path, depth)
+            node.value = {}
+            self._members(composed, node, depth)
         elif isinstance(composed, SequenceNode):
-            entries = enumerate(composed.value)
-            node.value = [self._node(entry, path_of(path, at), depth + 1, None) for at, entry in entries]
+            node.value = [self._node(entry, node, at, depth + 1, None) for at, entry in enumerate(composed.value)]
         else:
-            node.value = self._scalar(composed, path)
+            node.value = self._scalar(composed, node)
         return node
 
-    def _members(self, composed: Any, path: str, depth: int) -> dict[str, Node]:
+    def _members(self, composed: Any, holder: Node, depth: int) -> None:
         members: dict[str, Node] = {}
         merged: dict[str, Node] = {}
         for key_node, value_node in composed.value:
             key = key_node.value if isinstance(key_node.value, str) else None
+            offset = key_node.start_mark.index
             if key is None:
-                self._problem("bad_key", "A key must be text.", key_node.start_mark, "Write key: value.", path)
+                self._problem("bad_key", "A key must be text.", offset, "Write key: value.", holder.path)
                 continue
-            here = path_of(path, key)
-            node = self._node(value_node, here, depth + 1, key_node.start_mark.index)
+            node = self._node(value_node, holder, key, depth + 1, offset)
             if key == _MERGE:
                 for source in [node, *node.entries()]:
                     merged = {**dict(source.items()), **merged}
@@ -113,18 +163,19 @@ class _Reader:
             if key in members:
                 message = f'"{key}" stands here a second time; the first is in line {members[key].key_line}.'
                 hint = "Olive would take the last one and drop the other without a word: remove one of them."
-                self._problem("duplicate_key", message, key_node.start_mark, hint, here)
+                self._problem("duplicate_key", message, offset, hint, node.path)
             members[key] = node
-        return {**{key: node for key, node in merged.items() if key not in members}, **members}
+        holder.value = {**{key: node for key, node in merged.items() if key not in members}, **members}
 
-    def _scalar(self, composed: Any, path: str) -> Any:
+    def _scalar(self, composed: Any, node: Node) -> Any:
         from ruamel.yaml.error import YAMLError
 
         try:
             value = self.yaml.constructor.construct_object(composed, deep=True)
         except (YAMLError, ValueError) as error:
             message = f"{composed.value!r} is not a value that a configuration can hold."
-            self._problem("bad_value", message, composed.start_mark, str(error).splitlines()[0], path)
+            reason = (str(error).splitlines() or [""])[0]
+            self._problem("bad_value", message, composed.start_mark.index, reason, node.path)
             return composed.value
         # Dates, bytes and the like have no JSON form: the text as written is what the user sees.
         return value if value is None or isinstance(value, str | bool | int | float) else composed.value

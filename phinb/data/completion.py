@@ -1,33 +1,65 @@
-"""The sequences of a training whose loss is on the completion: what the preview shows and the trainer gets."""
+"""A loss on the completion: which column or role it is on, and which characters of a row's text are trained on.
+
+The rules themselves stand in completion_loss.py, which runs inside Olive; here they meet phinb's recipe and tokenizer.
+"""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from phinb.data.preview import find_data_config, find_trained_field
-from phinb.data.recipe import read_recipe
-from phinb.data.sequences import tokenize
-from phinb.data.source import parameters, read_rows
-from phinb.models.tokenizers import load_tokenizer
-from phinb.types import Sequence
+from phinb.data.completion_loss import Range, find_answer, find_turns
+from phinb.data.recipe import Recipe
+from phinb.data.template import answer_field, fields
+from phinb.models.tokenizers import Tokenizer
+from phinb.types import Problem
+
+ASSISTANT = "assistant"
+"""The role whose turns are learnt where a chat template makes the text."""
 
 
-def completion_sequences(
-    olive: Mapping[str, Any], phinb_section: Mapping[str, Any], name: str, folder: Path
-) -> list[Sequence] | None:
-    """All sequences of the data config `name` with the prompt masked (label -100); None where the loss is on all.
+def find_trained_field(phinb_section: Mapping[str, Any], params: Mapping[str, Any]) -> str | None:
+    """What the loss is on: None for all tokens; "" where a completion is asked for and there is no answer.
 
-    `olive` is what Olive gets, its model a local folder; relative data paths start at `folder`. Raises PhinbError
-    where the data cannot be read.
+    It is the column phinb.answer, else the last field of the template; with a chat template the role ASSISTANT.
     """
-    data_config = find_data_config(olive, name)
-    params = parameters(data_config.get("pre_process_data_config"))
-    field = find_trained_field(phinb_section, params)
-    if field is None:
+    if phinb_section.get("loss_on", "all") == "all":
         return None
-    recipe = dataclasses.replace(read_recipe(params), trained_field=field)
-    tokenizer = load_tokenizer(Path(str(params.get("model_name") or olive["input_model"]["model_path"])))
-    return tokenize(read_rows(data_config, folder).rows, recipe, tokenizer).sequences()
+    if params.get("chat_template"):
+        return ASSISTANT
+    template = params.get("text_template")
+    return phinb_section.get("answer") or (answer_field(template) if isinstance(template, str) else None) or ""
+
+
+def check_trained_field(recipe: Recipe, path: str) -> list[Problem]:
+    """A loss on the completion needs a template that tells prompt and answer apart; `path` is the pre-process's."""
+    if recipe.chat_template:
+        return []
+    if not recipe.text_template:
+        message = "loss_on: completion needs a text_template: without one, nothing tells the prompt from the answer."
+        return [Problem("error", "no_answer", message, path, hint='Write "text_template", the answer last.')]
+    if recipe.trained_field not in fields(recipe.text_template):
+        named = f"the answer {recipe.trained_field!r}" if recipe.trained_field else "an answer"
+        message = f"loss_on: completion, but the text_template has no field for {named}: nothing would be trained on."
+        hint = f"Its fields are: {', '.join(fields(recipe.text_template)) or 'none'}."
+        return [Problem("error", "no_answer", message, f"{path}.text_template", hint=hint)]
+    return []
+
+
+def find_trained(row: Mapping[str, Any], text: str, recipe: Recipe, tokenizer: Tokenizer) -> list[Range]:
+    """The characters [start, end) of a row's `text` that a loss on the recipe's trained_field trains on.
+
+    `mark_tokens` makes tokens of them. Raises PhinbError where the chat template refuses the row's messages.
+    """
+    if recipe.chat_template:
+        template = recipe.chat_template if isinstance(recipe.chat_template, str) else None
+        return find_turns(
+            lambda messages, prompts: tokenizer.render_chat(
+                [dict(message) for message in messages], template=template, add_generation_prompt=prompts
+            ),
+            row[recipe.message_col],
+            recipe.trained_field or ASSISTANT,
+        )
+    found = find_answer(recipe.text_template or "", row, recipe.trained_field or "")
+    before = len(f"{tokenizer.bos} ") if recipe.add_special_tokens else 0
+    return [] if found is None else [(before + found[0], len(text))]

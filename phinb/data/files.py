@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from phinb.data.patterns import find_matches, is_pattern
 from phinb.types import Problem
 
 READERS = ("json", "csv", "parquet", "text", "arrow", "xml", "pandas")
 """The readers of the library datasets that take local files by `data_files`."""
 
-TEXT_READERS = ("json", "csv", "text", "xml")
+SKIPS_EMPTY = ("json", "text")
+"""The readers to which a file of no bytes is one without rows; the others fail at it."""
+
 HANDLED = ("data_name", "split", "data_files", "col_filters", "trust_remote_code", "subset", "data_dir")
 COMPRESSED = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
 """How gzip, zip, bzip2, xz and zstandard files begin; the library unpacks them while it reads."""
@@ -24,7 +27,8 @@ class Sources:
     """What a data config reads. `files` maps a split to its local files, as far as they could be found out.
 
     `arguments` is what datasets.load_dataset gets (paths made absolute); `options` are those of them that change
-    how a file is read (encoding, delimiter, field, ...). `missing` are named files that do not exist.
+    how a file is read (encoding, delimiter, field, ...). `missing` are named files that do not exist, `unmatched`
+    patterns that no file matches.
     """
 
     reader: str
@@ -32,80 +36,112 @@ class Sources:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     missing: tuple[Path, ...] = ()
+    unmatched: tuple[Path, ...] = ()
+
+    @property
+    def every_file(self) -> tuple[Path, ...]:
+        """The local files of all splits, each once, without those that are not there."""
+        every = dict.fromkeys(file for files in self.files.values() for file in files)
+        return tuple(file for file in every if file.is_file())
 
     @property
     def plain_json(self) -> bool:
-        """Whether all that is read are JSON files that are named one by one."""
-        return self.reader == "json" and bool(self.files) and not self.missing
+        """Whether all that is read are local JSON files, read as they are (`chunksize` sizes the pieces only)."""
+        return self.reader == "json" and bool(self.files) and not set(self.options) - {"chunksize"}
 
     @property
     def description(self) -> str:
         """The names of the files, or of the patterns, or the data's own."""
-        named = self.arguments.get("data_files") or self.reader
-        by_split = list(named.values()) if isinstance(named, Mapping) else [named]
-        paths = [path for one in by_split for path in ([one] if isinstance(one, str) else one)]
-        names = [Path(path).name for path in paths]
+        names = [Path(path).name for path in list_strings(self.arguments.get("data_files") or self.reader)]
         return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
 def find_files(name: str, params: Mapping[str, Any], folder: Path) -> Sources:
-    """Resolve `data_files` (text, list, or a dictionary of splits) against `folder`."""
+    """Resolve `data_files` (text, list, or a dictionary of splits) against `folder`; patterns are looked up."""
     options = {key: value for key, value in params.items() if key not in HANDLED}
     arguments: dict[str, Any] = {"path": name, "name": params.get("subset"), **options}
     if params.get("data_dir") is not None:
         arguments["data_dir"] = str(_absolute(str(params["data_dir"]), folder))
-    if name not in READERS and (folder / name).is_dir():
+    is_folder = name not in READERS and (folder / name).is_dir()
+    if is_folder:
         arguments["path"] = str(_absolute(name, folder))
     data_files = params.get("data_files")
     if data_files is None:
         return Sources(name, arguments=arguments, options=options)
+    if name not in READERS and not is_folder:
+        # Paths within a data set of the hub.
+        return Sources(name, arguments=arguments | {"data_files": data_files}, options=options)
     base = Path(arguments.get("data_dir", folder))
-    by_split = data_files if isinstance(data_files, Mapping) else {"train": data_files}
-    paths = {split: _list(value, base) for split, value in by_split.items()}
-    arguments["data_files"] = {split: [str(path) for path in found] for split, found in paths.items()}
-    if not isinstance(data_files, Mapping):
-        arguments["data_files"] = arguments["data_files"]["train"]
+    if is_folder:
+        base = Path(arguments["path"]) / arguments.get("data_dir", "")
+    by_split = _split_up(data_files)
+    paths = {split: [_locate(str(one), base) for one in named] for split, named in by_split.items()}
+    named = {split: [str(path) for path in found] for split, found in paths.items()}
+    is_list = list(named) == ["train"] and not isinstance(data_files, Mapping)
+    arguments["data_files"] = named["train"] if is_list else named
     every = [path for found in paths.values() for path in found]
-    if name not in READERS or any(isinstance(path, str) for path in every):
-        return Sources(name, arguments=arguments, options=options)  # patterns and addresses: the library's business
-    missing = tuple(path for path in every if isinstance(path, Path) and not path.exists())
-    files = {split: tuple(Path(path) for path in found) for split, found in paths.items()}
-    return Sources(name, files, arguments, options, missing)
+    if is_folder or any(isinstance(path, str) for path in every):
+        return Sources(name, arguments=arguments, options=options)  # addresses are the library's business
+    matches = {path: find_matches(path) for path in every if isinstance(path, Path) and is_pattern(str(path))}
+    return Sources(
+        name,
+        {split: tuple(_spread(found, matches)) for split, found in paths.items()},
+        arguments,
+        options,
+        missing=tuple(path for path in every if isinstance(path, Path) and path not in matches and not path.exists()),
+        unmatched=tuple(path for path, found in matches.items() if not found),
+    )
 
 
 def check_files(sources: Sources, path: str) -> list[Problem]:
-    """Files that are missing, empty, or not UTF-8 though nothing says that they are written otherwise."""
+    """Files that are not there, are folders, or are empty; `path` is the data's place in the configuration."""
     where = f"{path}.data_files"
     if sources.reader in READERS and "data_files" not in sources.arguments and "data_dir" not in sources.arguments:
         hint = f'Set "data_files" to the {sources.reader} file.'
         return [Problem("error", "data_files_missing", "The data config names no file.", where, hint=hint)]
     problems = [_missing(file, where) for file in sources.missing]
-    for file in dict.fromkeys(file for files in sources.files.values() for file in files):
-        if file in sources.missing:
-            continue
-        if file.is_dir():
-            hint = "Name the files in it, or a pattern such as FOLDER/*.json."
-            problems.append(Problem("error", "data_is_folder", f"{file} is a folder.", where, hint=hint))
-        elif file.stat().st_size == 0:
-            problems.append(Problem("error", "data_empty", f"The file {file} is empty.", where, hint="Give it rows."))
-        elif sources.reader in TEXT_READERS and "encoding" not in sources.options:
-            problems += _check_encoding(file, where)
-    return problems
+    problems += [_unmatched(pattern, where) for pattern in sources.unmatched]
+    for files in sources.files.values():
+        hollow = [file for file in files if file.is_file() and file.stat().st_size == 0]
+        if sources.reader not in SKIPS_EMPTY or len(hollow) == len(files):
+            problems += [
+                Problem("error", "data_empty", f"The file {file} is empty.", where, hint="Give it rows.")
+                for file in hollow
+            ]
+        hint = "Name the files in it, or a pattern such as FOLDER/*.json."
+        problems += [
+            Problem("error", "data_is_folder", f"{file} is a folder.", where, hint=hint)
+            for file in files
+            if file.is_dir()
+        ]
+    return list(dict.fromkeys(problems))
 
 
-def _list(value: Any, base: Path) -> list[Path | str]:
-    """Absolute paths; text where it is a pattern or an address."""
-    names = [value] if isinstance(value, str | Path) else list(value or [])
-    return [_locate(str(name), base) for name in names]
+def list_strings(value: Any) -> list[str]:
+    """The strings in a string, a list or a mapping of these."""
+    if isinstance(value, str):
+        return [value]
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    return [text for one in inner for text in list_strings(one)]
+
+
+def _split_up(data_files: Any) -> dict[str, list[Any]]:
+    """{split: paths}; without a split it is train (datasets.data_files.sanitize_patterns)."""
+    if isinstance(data_files, list) and data_files and all(isinstance(one, Mapping) for one in data_files):
+        data_files = {one.get("split"): one.get("path") for one in data_files}
+    by_split = data_files if isinstance(data_files, Mapping) else {"train": data_files}
+    return {str(split): [one] if isinstance(one, str | Path) else list(one or []) for split, one in by_split.items()}
+
+
+def _spread(paths: list[Path | str], matches: Mapping[Path, tuple[Path, ...]]) -> Iterator[Path]:
+    for path in paths:
+        if isinstance(path, Path):
+            yield from matches.get(path, (path,))
 
 
 def _locate(name: str, base: Path) -> Path | str:
-    if re.match(r"[a-z][a-z0-9+.-]+://", name):
-        return name
-    absolute = _absolute(name, base)
-    if re.search(r"[*?\[]", name) and not absolute.exists():
-        return str(absolute)
-    return absolute
+    """An absolute path, or an address as it stands."""
+    return name if re.match(r"[a-z][a-z0-9+.-]+://", name) else _absolute(name, base)
 
 
 def _absolute(name: str, base: Path) -> Path:
@@ -123,19 +159,13 @@ def _missing(file: Path, where: str) -> Problem:
     return Problem("error", "data_missing", f"The data file {file} does not exist.", where, hint=hint)
 
 
-def _check_encoding(file: Path, where: str) -> list[Problem]:
-    content = file.read_bytes()
-    if content.startswith(COMPRESSED):
-        return []
-    try:
-        content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        column = error.start - content.rfind(b"\n", 0, error.start)
-        guess = "UTF-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "Windows-1252 or Latin-1"
-        message = (
-            f"{file.name} is not UTF-8: line {line}, byte {column} of the line (0x{content[error.start]:02X}) "
-            f"cannot be read. It looks like {guess}."
+def _unmatched(pattern: Path, where: str) -> Problem:
+    message = f"No file matches {pattern}."
+    hint = (
+        f"Look at the pattern; {pattern.parent} is there." if pattern.parent.is_dir() else "Look at the folders in it."
+    )
+    if pattern.exists():
+        hint = (
+            f"There is a file of this very name, but datasets takes *, ? and [ in it for a pattern: rename {pattern}."
         )
-        return [Problem("error", "not_utf8", message, where, hint=f"Save {file} as UTF-8.")]
-    return []
+    return Problem("error", "data_missing", message, where, hint=hint)

@@ -8,90 +8,109 @@ sliding window begins anew at every 1,024 texts, a random row is kept after the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import accumulate
+from collections.abc import Callable, Iterator
+from itertools import islice
 from random import Random
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from phinb.data.recipe import Recipe
 
-Block = tuple[int, int]
+Positions = NDArray[np.int64]
+"""Places in the stream, or numbers of texts."""
+
+Blocks = NDArray[np.int64]
+"""(n, 2): the first token of each block, and the one behind its last."""
 
 
-def find_bounds(lengths: Sequence[int], joiner: int) -> list[int]:
+def find_bounds(lengths: ArrayLike, joiner: int) -> Positions:
     """Where each text begins in the stream, and at last the stream's end; `joiner` is its length in tokens."""
-    return [0, *accumulate(length + joiner for length in lengths)]
+    bounds = np.zeros(np.size(lengths) + 1, dtype=np.int64)
+    np.cumsum(np.asarray(lengths, dtype=np.int64) + joiner, out=bounds[1:])
+    return bounds
 
 
-def lay_out(lengths: Sequence[int], joiner: int, recipe: Recipe, *, cut_left: bool = False) -> list[Block]:
+def lay_out(lengths: ArrayLike, joiner: int, recipe: Recipe, *, cut_left: bool = False) -> Blocks:
     """The blocks of all sequences in the order of training data, for texts of these `lengths` in tokens.
 
     `cut_left` says that the tokenizer cuts long texts at their beginning instead of their end. A random strategy
-    without random_seed draws anew at each call.
+    without random_seed draws anew at each call. Without a random strategy the blocks of the first texts alone are the
+    first blocks of all.
 
     Raises ValueError where a random strategy has no texts to draw from, as Olive does.
     """
+    lengths = np.asarray(lengths, dtype=np.int64)
+    bounds = find_bounds(lengths, joiner if recipe.joins else 0)
     if recipe.strategy == "join-random":
-        blocks = _join_random(find_bounds(lengths, joiner), recipe)
+        starts = _take(draw_starts(len(lengths), lambda text: bounds[-1] - bounds[text], recipe), recipe)
+        blocks = np.stack([bounds[starts], bounds[starts] + recipe.max_seq_len], axis=1)
     elif recipe.joins:
-        blocks = _join(find_bounds(lengths, joiner), recipe)
+        blocks = _join(bounds, recipe)
     else:
-        bounds = find_bounds(lengths, 0)
+        chosen: Positions | None
         if recipe.strategy == "line-by-line-random":
-            chosen = _draw_lines(lengths, recipe)
+            chosen = _take(draw_lines(len(lengths), lengths.__getitem__, recipe), recipe)
         else:
-            chosen = [index for index, length in enumerate(lengths) if _is_kept(length, recipe)]
-        blocks = [_cut(bounds[index], bounds[index + 1], recipe.max_seq_len, cut_left) for index in chosen]
+            chosen = np.flatnonzero(lengths >= recipe.max_seq_len) if recipe.drop_short_sequences else None
+        starts, ends = (bounds[:-1], bounds[1:]) if chosen is None else (bounds[chosen], bounds[chosen + 1])
+        blocks = _cut(starts, ends, recipe.max_seq_len, cut_left)
     return blocks if recipe.max_samples is None else blocks[: max(recipe.max_samples, 0)]
 
 
-def _join(bounds: list[int], recipe: Recipe) -> list[Block]:
-    size, texts, limit = recipe.max_seq_len, len(bounds) - 1, recipe.max_samples
-    step = recipe.stride if recipe.strategy == "join-sliding-window" and recipe.stride else size
-    blocks: list[Block] = []
-    begin = 0  # of what the batches before have left over
-    for first in range(0, texts, recipe.processing_batch_size):
-        if limit is not None and len(blocks) >= limit:
-            break
-        end = bounds[min(first + recipe.processing_batch_size, texts)]
-        used = 0
-        for offset in range(0, end - begin - size, step):
-            used = offset + size
-            blocks.append((begin + offset, begin + used))
-            if limit is not None and len(blocks) >= limit:
-                break
-        begin += used
-    return blocks
-
-
-def _join_random(bounds: list[int], recipe: Recipe) -> list[Block]:
-    generator, texts = Random(recipe.random_seed), len(bounds) - 1
-    blocks: list[Block] = []
-    for _ in range(recipe.max_samples or 0):
-        for _ in range(recipe.random_retries):
-            start = bounds[generator.randint(0, texts - 1)]
-            if bounds[-1] - start >= recipe.max_seq_len:
-                blocks.append((start, start + recipe.max_seq_len))
-                break
-    return blocks
-
-
-def _draw_lines(lengths: Sequence[int], recipe: Recipe) -> list[int]:
+def draw_lines(total: int, find_length: Callable[[int], int], recipe: Recipe) -> Iterator[int]:
+    """The texts that line-by-line-random draws of `total`, one after the other. Raises ValueError for no texts."""
     generator = Random(recipe.random_seed)
-    chosen: list[int] = []
     for _ in range(recipe.max_samples or 0):
         index = None
         for _ in range(recipe.random_retries):
-            index = generator.randint(0, len(lengths) - 1)
-            if _is_kept(lengths[index], recipe):
+            index = generator.randint(0, total - 1)
+            if not recipe.drop_short_sequences or find_length(index) >= recipe.max_seq_len:
                 break
         if index is not None:
-            chosen.append(index)
-    return chosen
+            yield index
 
 
-def _is_kept(length: int, recipe: Recipe) -> bool:
-    return not recipe.drop_short_sequences or length >= recipe.max_seq_len
+def draw_starts(total: int, count_from: Callable[[int], int], recipe: Recipe) -> Iterator[int]:
+    """The texts that join-random begins its sequences with; `count_from` tells how many tokens the stream has from
+    a text on (once there are enough for a sequence, no more need be counted). Raises ValueError for no texts."""
+    generator = Random(recipe.random_seed)
+    for _ in range(recipe.max_samples or 0):
+        for _ in range(recipe.random_retries):
+            start = generator.randint(0, total - 1)
+            if count_from(start) >= recipe.max_seq_len:
+                yield start
+                break
 
 
-def _cut(start: int, end: int, size: int, cut_left: bool) -> Block:
-    return (max(start, end - size), end) if cut_left else (start, min(end, start + size))
+def _take(drawn: Iterator[int], recipe: Recipe) -> Positions:
+    return np.fromiter(islice(drawn, recipe.max_samples), dtype=np.int64)
+
+
+def _join(bounds: Positions, recipe: Recipe) -> Blocks:
+    size, texts, limit = recipe.max_seq_len, len(bounds) - 1, recipe.max_samples
+    if recipe.strategy != "join-sliding-window" or not recipe.stride:
+        # Block after block, however the texts are batched; the last needs a token behind it.
+        starts = np.arange(max((int(bounds[-1]) - 1) // size, 0), dtype=np.int64) * size
+        return np.stack([starts, starts + size], axis=1)
+    parts: list[Positions] = []
+    begin = found = 0  # begin: of what the batches before have left over
+    for first in range(0, texts, recipe.processing_batch_size):
+        if limit is not None and found >= limit:
+            break
+        end = int(bounds[min(first + recipe.processing_batch_size, texts)])
+        starts = np.arange(begin, end - size, recipe.stride, dtype=np.int64)
+        if limit is not None:
+            starts = starts[: limit - found]
+        if len(starts):
+            parts.append(starts)
+            found += len(starts)
+            begin = int(starts[-1]) + size
+    starts = np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
+    return np.stack([starts, starts + size], axis=1)
+
+
+def _cut(starts: Positions, ends: Positions, size: int, cut_left: bool) -> Blocks:
+    if cut_left:
+        return np.stack([np.maximum(starts, ends - size), ends], axis=1)
+    return np.stack([starts, np.minimum(ends, starts + size)], axis=1)

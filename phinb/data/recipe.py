@@ -47,6 +47,11 @@ class Recipe:
         return self.strategy.startswith("join")
 
     @property
+    def is_random(self) -> bool:
+        """Whether sequences are drawn, which takes knowing all texts."""
+        return self.strategy.endswith("random")
+
+    @property
     def pads(self) -> bool:
         """Whether each sequence is filled up to max_seq_len. Joined sequences are full without."""
         return self.pad_to_max_len and not self.joins
@@ -71,6 +76,27 @@ def read_recipe(params: Mapping[str, Any]) -> Recipe:
         columns = values["text_cols"] or ()
         values["text_cols"] = (columns,) if isinstance(columns, str) else tuple(columns)
     return Recipe(**values)
+
+
+def check_kind(data_config: Mapping[str, Any], params: Mapping[str, Any], path: str) -> list[Problem]:
+    """Whether the text of this data config is made in a way that is known here."""
+    component = data_config.get("pre_process_data_config") or {}
+    kind = component.get("type")
+    if str(data_config.get("type", "")).lower() != "huggingfacecontainer" and kind != PRE_PROCESS:
+        message = "Without a type the data config has no loader: Olive would train on nothing."
+        hint = 'Set "type" to "HuggingfaceContainer".'
+        return [Problem("error", "container_missing", message, path.rpartition(".")[0] + ".type", hint=hint)]
+    task = str(params.get("task", "text-generation")).removesuffix("-with-past")
+    own = next((key for key in ("text_formatting_func", "user_script") if params.get(key)), None)
+    if own or data_config.get("user_script"):
+        message = f"The text is made by code of your own ({own or 'user_script'}); only the run itself executes it."
+    elif kind not in (None, PRE_PROCESS):
+        message = f"The pre-process {kind} is not one that can be shown before the run."
+    elif task != "text-generation":
+        message = f"The task {task} is not one that can be shown before the run."
+    else:
+        return []
+    return [Problem("warning", "preview_unavailable", message, path, hint="Nothing is wrong; there is no preview.")]
 
 
 def check_recipe(recipe: Recipe, path: str) -> list[Problem]:

@@ -42,8 +42,8 @@ def find_retyped(read: Sequence[Mapping[str, Any]], sources: Sources, split: str
                     )
                     hint = "The text that the model learns is the second. Write the column so that it is kept as text."
                     problems[column] = Problem("warning", "retyped_column", message, where, hint=hint)
-    except (ValueError, csv.Error):  # a form that only the library reads
-        return []
+    except (OSError, ValueError, csv.Error):
+        pass  # a form that only the library reads
     return list(problems.values())
 
 

@@ -1,31 +1,35 @@
 """The rows of a data config, as Olive's huggingface_dataset loader would read them.
 
-Files with one JSON object of plain strings a line are read directly; everything else goes through the library
-datasets, which is what Olive uses. What is wrong with the data comes back as problems, not as exceptions.
+JSON lines are read directly where that gives what the library datasets gives; everything else goes through the
+library, which is what Olive uses. What is wrong with the data comes back as problems, not as exceptions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from phinb.data.files import Sources, check_files, find_files
-from phinb.data.json_lines import read_plain
-from phinb.data.retyping import find_retyped
-from phinb.data.split import list_splits, select
+from phinb.data.json_lines import open_lines
+from phinb.data.line_file import PIECE_BYTES
+from phinb.data.retyping import LOOKED_AT, find_retyped
+from phinb.data.row_filter import Filtered
+from phinb.data.rows import LibraryNeeded, Relay, Row, Rows, Table, Unreadable
+from phinb.data.split import Selection, list_splits
 from phinb.data.template import missing_column
+from phinb.folders import Report
 from phinb.types import Problem
 
-Row = Mapping[str, Any]
 DEFAULT_SPLIT = "validation"
 """Olive's, if a configuration names none (olive.data.component.load_dataset.huggingface_dataset)."""
 
 
 @dataclass(frozen=True)
-class Rows:
-    """The rows of one split. `total` counts all of them where `rows` was limited; None where nothing was read.
+class FirstRows:
+    """The first rows of a data config, all at once. `total` counts all of them; None where nothing was read, or where
+    a stream has no end that is known.
 
     `problems` say what is wrong; with an error among them `rows` is empty.
     """
@@ -44,11 +48,12 @@ def parameters(component: Mapping[str, Any] | None) -> dict[str, Any]:
     return flat | dict(component.get("params") or {})
 
 
-def read_rows(data_config: Mapping[str, Any], folder: Path, limit: int | None = None) -> Rows:
-    """Read the rows of a data config (the dictionary that Olive gets); relative paths are relative to `folder`.
+def open_rows(data_config: Mapping[str, Any], folder: Path) -> Rows:
+    """The rows of a data config (the dictionary that Olive gets); relative paths are relative to `folder`.
 
-    At most `limit` rows are returned, though all may be read to know their number. Values are Python's: str, int,
-    float, bool, None, datetime, list, dict. Nothing is raised for bad data.
+    Reads no more than the first 10 MB of one file to know the columns, however many there are; a filter that lets
+    nothing through is found out when the rows have been gone through. Nothing is raised for bad data: `problems`
+    has what is wrong so far.
     """
     path = f"data_configs.{data_config.get('name', '')}.load_dataset_config"
     params = parameters(data_config.get("load_dataset_config"))
@@ -64,62 +69,83 @@ def read_rows(data_config: Mapping[str, Any], folder: Path, limit: int | None = 
     problems = check_files(sources, path)
     if problems:
         return _failed(*problems)
-    return _read(sources, params, split, path, limit)
+    try:
+        table = _open_table(sources, params, split, path)
+        return _finish(table, sources, params, split, path)
+    except Unreadable as error:
+        return _failed(error.problem)
 
 
-def _read(sources: Sources, params: dict[str, Any], split: str, path: str, limit: int | None) -> Rows:
-    read: Sequence[Row] | Problem | None = None
-    if sources.plain_json and not sources.options:
+def read_rows(data_config: Mapping[str, Any], folder: Path, limit: int | None = None) -> FirstRows:
+    """At most `limit` rows of a data config at once, by default all. Nothing is raised for bad data.
+
+    All rows are gone through, to count them and to find out what is wrong with any of them; of a stream, which may
+    have no end, only as many as are wanted. Who wants neither takes `open_rows`.
+    """
+    rows = open_rows(data_config, folder)
+    if not rows.ok:
+        return FirstRows((), (), None, rows.problems)
+    endless = bool(parameters(data_config.get("load_dataset_config")).get("streaming"))
+    kept: list[Row] = []
+    try:
+        for batch in rows.batches():
+            kept += batch if limit is None else batch[: max(limit - len(kept), 0)]
+            if endless and limit is not None and len(kept) >= limit:
+                break
+    except Unreadable:
+        return FirstRows((), (), None, rows.problems)
+    return FirstRows(tuple(kept), rows.columns, rows.total, rows.problems)
+
+
+def _open_table(sources: Sources, params: Mapping[str, Any], split: str, path: str) -> Table:
+    streaming = bool(params.get("streaming"))
+    need = LibraryNeeded("")
+    if sources.plain_json and not streaming:
         names = list_splits(split)
         if names is not None:
             unknown = [name for name in names if name not in sources.files]
             if unknown:
-                return _failed(_unknown_split(unknown[0], list(sources.files), path, "split" in params))
-            read = _read_directly(sources, split, names)
-    if read is None:
-        from phinb.data.library import load_rows
+                raise Unreadable(_unknown_split(unknown[0], list(sources.files), path, "split" in params))
+            piece_bytes = int(sources.options.get("chunksize") or PIECE_BYTES)
+            try:
+                lines = open_lines(sources.files, f"{path}.data_files", piece_bytes)
+                return Relay(Selection(split, lines), lambda need, report: _prepare(sources, split, path, report, need))
+            except LibraryNeeded as error:
+                need = error
+    from phinb.data.library import open_table
 
-        read = load_rows(sources, split, path)
-    if isinstance(read, Problem):
-        return _failed(read)
-    problems = [] if params.get("col_filters") else find_retyped(read, sources, split, f"{path}.data_files")
-    return _finish(read, sources, params, path, limit, problems)
-
-
-def _read_directly(sources: Sources, split: str, names: list[str]) -> Sequence[Row] | None:
-    """The selected rows, or None where a file is not of the plain kind."""
-    by_split = {}
-    for name in names:
-        rows = read_plain(sources.files[name])
-        if rows is None:
-            return None
-        by_split[name] = rows
-    return select(split, by_split)
+    return open_table(sources, split, path, streaming=streaming, found=str(need))
 
 
-def _finish(
-    read: Sequence[Row],
-    sources: Sources,
-    params: dict[str, Any],
-    path: str,
-    limit: int | None,
-    problems: list[Problem],
-) -> Rows:
-    columns = tuple(read[0]) if len(read) else ()
+def _prepare(sources: Sources, split: str, path: str, report: Report | None, need: LibraryNeeded) -> Table:
+    from phinb.data.library import prepare_table
+
+    return prepare_table(sources, split, path, report, need)
+
+
+def _finish(table: Table, sources: Sources, params: Mapping[str, Any], split: str, path: str) -> Rows:
+    """Rows of a table whose filters are known to name columns."""
     filters = params.get("col_filters") or {}
+    if not table.reach(1):
+        raise Unreadable(_no_rows(sources.description, path))
     for name in filters:
-        if len(read) and name not in columns:
+        if name not in table.columns:
             message = f"The filter names the column {name}, and no column has that name."
+            hint = missing_column(name, table.columns)
             where = f"{path}.col_filters.{name}"
-            return _failed(Problem("error", "unknown_column", message, where, hint=missing_column(name, columns)))
+            raise Unreadable(Problem("error", "unknown_column", message, where, hint=hint))
     if filters:
-        read = [row for row in read if all(row[name] == value for name, value in filters.items())]
-    if not len(read):
-        what = "after the filter" if filters else f"in {sources.description}"
-        hint = "Look at the filter's values." if filters else "Give it rows, or name another file or split."
-        problems.append(Problem("error", "data_empty", f"There are no rows {what}.", path, hint=hint))
-    rows = read if limit is None else read[:limit]
-    return Rows(tuple(rows), columns, len(read), tuple(problems))
+        empty = _no_rows(sources.description, path, filtered=True)
+        return Rows(Filtered(table, filters), sources.description, if_empty=empty)
+    first = table.read(0, min(LOOKED_AT, table.known))
+    problems = find_retyped(first, sources, split, f"{path}.data_files")
+    return Rows(table, sources.description, tuple(problems))
+
+
+def _no_rows(description: str, path: str, *, filtered: bool = False) -> Problem:
+    what = "after the filter" if filtered else f"in {description}"
+    hint = "Look at the filter's values." if filtered else "Give it rows, or name another file or split."
+    return Problem("error", "data_empty", f"There are no rows {what}.", path, hint=hint)
 
 
 def _unknown_split(name: str, known: list[str], path: str, said: bool) -> Problem:
@@ -134,4 +160,4 @@ def _unknown_split(name: str, known: list[str], path: str, said: bool) -> Proble
 
 
 def _failed(*problems: Problem) -> Rows:
-    return Rows((), (), None, problems)
+    return Rows(None, "", problems)

@@ -17,14 +17,14 @@ from phinb.types import Problem
 Row = Mapping[str, Any]
 
 
-def make_texts(rows: Sequence[Row], recipe: Recipe, tokenizer: Tokenizer) -> list[str]:
-    """The text of each row, empty ones included. Call `check_columns` first.
+def make_texts(rows: Sequence[Row], recipe: Recipe, tokenizer: Tokenizer, first: int = 0) -> list[str]:
+    """The text of each row, empty ones included; `first` is the number of the first of them. See `check_columns`.
 
-    Raises PhinbError that names the first row (from 1) whose values do not suit.
+    Raises PhinbError that names the first row (counted from 1) whose values do not suit.
     """
     write = _writer(recipe, tokenizer)
     texts = []
-    for number, row in enumerate(rows, start=1):
+    for number, row in enumerate(rows, start=first + 1):
         try:
             texts.append(write(row))
         except PhinbError as error:
@@ -54,28 +54,55 @@ def trace_text(row: Row, recipe: Recipe, tokenizer: Tokenizer) -> tuple[str, lis
     return f"{bos} {text} {eos}", around
 
 
-def check_columns(rows: Sequence[Row], recipe: Recipe, tokenizer: Tokenizer, path: str) -> list[Problem]:
-    """Columns that are not there, values that are nothing, and special tokens that the tokenizer lacks."""
-    columns = tuple(rows[0]) if rows else ()
+def write_contents(rows: Sequence[Row], recipe: Recipe) -> list[str]:
+    """What of each row's text is the row's own: its values without the template around them, a line each."""
+    if recipe.chat_template:
+        return ["\n".join(str(message.get("content")) for message in row[recipe.message_col]) for row in rows]
+    names = named_columns(recipe)
+    return ["\n".join([str(row[name]) for name in names]) for row in rows]
+
+
+def named_columns(recipe: Recipe) -> tuple[str, ...]:
+    """The columns that a row's text is made of. Raises PhinbError for a template that cannot be read."""
+    if recipe.chat_template:
+        return (recipe.message_col,)
+    return fields(recipe.text_template) if recipe.text_template else recipe.text_cols
+
+
+def never_empty(recipe: Recipe) -> bool:
+    """Whether every row gives a text, whatever its values."""
+    if recipe.chat_template:
+        return False
+    literal = any(part.text for part in parse_template(recipe.text_template)) if recipe.text_template else False
+    joined = not recipe.text_template and len(recipe.text_cols) > 1
+    return recipe.add_special_tokens or literal or joined
+
+
+def check_columns(columns: Sequence[str], recipe: Recipe, tokenizer: Tokenizer, path: str) -> list[Problem]:
+    """Columns that are not there, and special tokens that the tokenizer lacks."""
     problems = []
     if recipe.chat_template:
-        names: tuple[str, ...] = (recipe.message_col,)
-        problems = _check_names(names, columns, f"{path}.message_col")
+        problems = _check_names((recipe.message_col,), columns, f"{path}.message_col")
     elif recipe.text_template:
         problems = check_template(recipe.text_template, columns, f"{path}.text_template")
-        names = () if problems else fields(recipe.text_template)
     else:
-        names = recipe.text_cols
-        problems = _check_names(names, columns, f"{path}.text_cols")
-    if problems:
-        return problems
-    if not recipe.chat_template and recipe.add_special_tokens:
+        problems = _check_names(recipe.text_cols, columns, f"{path}.text_cols")
+    if not problems and not recipe.chat_template and recipe.add_special_tokens:
         problems += [
             _missing_special(word, f"{path}.add_special_tokens")
             for word, text in (("bos", tokenizer.bos), ("eos", tokenizer.eos))
             if text is None
         ]
-    return problems + [problem for name in names for problem in _check_values(rows, name, recipe, path)]
+    return problems
+
+
+def missing_values(name: str, count: int, total: int, first: int, path: str) -> Problem:
+    """A value that is nothing becomes the word None in a template. `first` is a row, counted from 1."""
+    message = (
+        f'The column "{name}" has no value in {count} of {total} rows (first: row {first}): their text says "None".'
+    )
+    hint = "Fill the values in, or take these rows out."
+    return Problem("warning", "missing_values", message, f"{path}.text_template", hint=hint)
 
 
 def _writer(recipe: Recipe, tokenizer: Tokenizer) -> Callable[[Row], str]:
@@ -99,19 +126,6 @@ def _check_names(names: Sequence[str], columns: Sequence[str], path: str) -> lis
         for name in names
         if name not in columns
     ]
-
-
-def _check_values(rows: Sequence[Row], name: str, recipe: Recipe, path: str) -> list[Problem]:
-    """A value that is nothing becomes the word None in a template."""
-    empty = [number for number, row in enumerate(rows, start=1) if row.get(name) is None]
-    if not empty or not recipe.text_template or recipe.chat_template:
-        return []
-    message = (
-        f'The column "{name}" has no value in {len(empty)} of {len(rows)} rows (first: row {empty[0]}): '
-        f'their text says "None".'
-    )
-    hint = "Fill the values in, or take these rows out."
-    return [Problem("warning", "missing_values", message, f"{path}.text_template", hint=hint)]
 
 
 def _missing_special(word: str, path: str) -> Problem:

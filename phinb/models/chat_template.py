@@ -27,6 +27,8 @@ def render(
     """
     from jinja2.exceptions import TemplateError
 
+    if not messages:  # transformers refuses it too
+        raise PhinbError("The conversation is empty.", 'Give it at least one message with "role" and "content".')
     try:
         return _compile(template).render(
             messages=[dict(message) for message in messages],

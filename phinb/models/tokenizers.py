@@ -10,13 +10,19 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from phinb.errors import PhinbError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from tokenizers import Encoding as RawEncoding
     from tokenizers import Tokenizer as Backend
+
+    Ids = NDArray[np.int32]
 
 SPECIAL = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 """The named special tokens, in the order in which transformers adds those that the vocabulary lacks."""
@@ -37,7 +43,8 @@ class Tokenizer:
 
     bos, eos, unk and pad are texts or None; pad falls back to eos as it does in Olive. `special` maps the names
     that a chat template knows (bos_token, ...) to texts. `chat_template` is Jinja text or None.
-    `cuts_left` says that long texts lose their beginning instead of their end (truncation_side).
+    `cuts_left` says that long texts lose their beginning instead of their end (truncation_side). `stop_ids` are the
+    tokens that generation stops at: eos, and what the model's generation_config.json names besides (Phi-3's <|end|>).
     """
 
     folder: Path
@@ -46,6 +53,7 @@ class Tokenizer:
     chat_template: str | None
     max_length: int | None
     cuts_left: bool = False
+    stop_ids: frozenset[int] = frozenset()
 
     @property
     def bos(self) -> str | None:
@@ -85,9 +93,18 @@ class Tokenizer:
         found = self.backend.encode_batch(list(texts), add_special_tokens=False)
         return [Encoding(tuple(one.ids), tuple(one.tokens), tuple(one.offsets)) for one in found]
 
-    def encode_ids(self, texts: Sequence[str]) -> list[list[int]]:
-        """Only the ids of many texts: without offsets this is several times as fast."""
-        return [one.ids for one in self.backend.encode_batch_fast(list(texts), add_special_tokens=False)]
+    def encode_flat(self, texts: Sequence[str]) -> tuple[Ids, Ids]:
+        """(ids of all texts end to end, how many each text has), without offsets: the fast way for many texts.
+
+        Some thousand texts at a time are faster than all at once. Other threads run meanwhile, and the library uses
+        every core unless TOKENIZERS_PARALLELISM is false.
+        """
+        return flatten_ids(self.backend.encode_batch_fast(list(texts), add_special_tokens=False))
+
+    def encode_raw(self, texts: Sequence[str]) -> list[RawEncoding]:
+        """The library's own encodings, with offsets that are worked out only for those who ask for them."""
+        found: list[RawEncoding] = self.backend.encode_batch(list(texts), add_special_tokens=False)
+        return found
 
     def decode(self, ids: Sequence[int], *, skip_special: bool = False) -> str:
         return self.backend.decode(list(ids), skip_special_tokens=skip_special)
@@ -125,6 +142,15 @@ class Tokenizer:
         return None if token is None else self.backend.token_to_id(token)
 
 
+def flatten_ids(encodings: Sequence[RawEncoding]) -> tuple[Ids, Ids]:
+    """(ids of all encodings end to end, how many each has)"""
+    import numpy as np
+
+    lists = [one.ids for one in encodings]
+    lengths = np.fromiter(map(len, lists), dtype=np.int32, count=len(lists))
+    return np.fromiter(chain.from_iterable(lists), dtype=np.int32, count=int(lengths.sum())), lengths
+
+
 def load_tokenizer(folder: Path | str) -> Tokenizer:
     """Read the tokenizer of a model's folder. Takes about 60 ms for 50,000 pieces.
 
@@ -158,7 +184,14 @@ def load_tokenizer(folder: Path | str) -> Tokenizer:
         chat_template=_chat_template(folder, settings),
         max_length=limit if isinstance(limit, int) and limit < 10**9 else None,  # 10**30 stands for "no limit"
         cuts_left=settings.get("truncation_side") == "left",
+        stop_ids=_stop_ids(folder, backend.token_to_id(special["eos_token"]) if "eos_token" in special else None),
     )
+
+
+def _stop_ids(folder: Path, eos_id: int | None) -> frozenset[int]:
+    named = _read_json(folder / "generation_config.json").get("eos_token_id")
+    every = named if isinstance(named, list) else [named]
+    return frozenset(one for one in (eos_id, *every) if isinstance(one, int))
 
 
 def _chat_template(folder: Path, settings: dict[str, Any]) -> str | None:

@@ -10,7 +10,9 @@ __all__ = ["register"]
 def register(ipython: Any) -> None:
     """Register the magics with an IPython shell, and how a Run shows itself as a cell's last value."""
     from phinb.notebook.config_magics import ConfigMagics
+    from phinb.notebook.new_magics import NewMagics
     from phinb.notebook.run_magics import RunMagics
 
     ipython.register_magics(ConfigMagics)
+    ipython.register_magics(NewMagics)
     ipython.register_magics(RunMagics)

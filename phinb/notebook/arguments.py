@@ -11,34 +11,15 @@ if TYPE_CHECKING:
     from phinb.config import Config
     from phinb.workflow.runner import Run
 
-MAGIC_LINES = 1
-"""How many lines of a cell stand above the configuration's first: %%olive_config NAME itself."""
-
-# The configuration last read from a cell under each name: their lines are told as the cell numbers them.
-_from_cells: dict[str, Any] = {}
-
-
-def remember_cell(config: Config) -> None:
-    """Note that `config` stands in a cell, below its magic (unless the cell only names a file)."""
-    if config.path is None:
-        _from_cells[config.name] = config
-
-
-def line_offset(config: Config) -> int:
-    """What to add to a line of the configuration's text to get the line that the user sees."""
-    return MAGIC_LINES if _from_cells.get(config.name) is config else 0
-
 
 def find_config(namespace: dict[str, Any], name: str) -> Config:
     """The Config of a variable, or of a file. Raises PhinbError where there is neither."""
-    from phinb.config import Config
+    from phinb.config import Config, load_config
 
     value = namespace.get(name)
     if isinstance(value, Config):
         return value
     if Path(name).is_file():
-        from phinb.api import load_config
-
         return load_config(Path(name))
     known = sorted(key for key, item in namespace.items() if isinstance(item, Config) and not key.startswith("_"))
     hint = f"There is: {', '.join(known)}." if known else "Run its %%olive_config cell first, or name a file."

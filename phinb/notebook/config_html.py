@@ -1,17 +1,24 @@
-"""A configuration, its preflight, plain Olive's reading of it, and the installation: as HTML and text."""
+"""A configuration, its preflight, plain Olive's reading of it, two side by side, the installation: as HTML and text."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from phinb.notebook.config_summary import (
+    change_rows,
+    count,
+    listed_problems,
+    origin_text,
+    show_value,
+    summarize,
+    tone_of,
+)
 from phinb.notebook.failure import problem_card
-from phinb.notebook.html import Html, breakable, card_html, frame, table_html, tag
-from phinb.types import Change, Problem, Severity
+from phinb.notebook.html import Html, Part, breakable, card_html, frame, table_html, tag, visible
+from phinb.types import Effective
 from phinb.workflow.text import card_text, table_text
 from phinb.workflow.view import Card
-from phinb.workflow.wording import write_bytes
 
 if TYPE_CHECKING:
     from phinb.config import Config
@@ -19,41 +26,65 @@ if TYPE_CHECKING:
     from phinb.workflow.plain_view import PlainRow
     from phinb.workflow.preflight import Preflight
 
-MOST_VALUE = 60
-SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 FINDING_SIGNS = {"ok": ("✓", "ok"), "warning": ("▲", "warn"), "error": ("■", "bad")}
 CHANGE_HEAD = ("line", "where", "you wrote", "runs as", "why")
+VALUE_HEAD = ("what", "value", "default", "from")
 PLAIN_HEAD = ("", "what", "you wrote", "plain Olive", "phinb")
 
 
-def config_bundle(config: Config, offset: int, checked: Preflight | None = None) -> dict[str, Any]:
-    """A line that sums up, each problem at its line, and the upgrade's changes folded away.
+def config_bundle(config: Config, checked: Preflight | None = None, *, above_panel: bool = False) -> dict[str, Any]:
+    """A line that sums up, each problem at its line; folded: the upgrade's changes, and what differs from the defaults.
 
-    `offset` is added to every line. `checked` adds what files, data, disk and memory told.
+    `checked` adds what files, data, disk and memory told. `above_panel`: a live panel
+    follows in the next output and shows the same; while it is alive the style hides this one (panel.css).
     """
-    problems = checked.problems if checked else config.problems
-    ordered = sorted(problems, key=lambda problem: SEVERITIES.index(problem.severity))
-    cards = [problem_card(problem, offset) for problem in ordered]
+    summary = summarize(config, checked)
+    cards = [problem_card(problem) for problem in listed_problems(checked.problems if checked else config.problems)]
     cards += [Card("info", advice) for advice in checked.advice] if checked else []
-    word, tone = _verdict(problems, checked is not None)
-    flow = " → ".join(config.passes) or "no passes"
-    notes = [_count(len(config.changes), "change by the upgrade", "changes by the upgrade")] if config.changes else []
-    notes += _forecast(checked)
+    head = _head(config.name, summary.verdict, summary.tone, summary.told)
+    folded = [*_changes_html(config), *_values_html(config)]
+    body = [tag("div", *map(card_html, cards), *folded, class_="phinb-sheet")] if cards or folded else []
+    text = [f"{config.name}  {summary.verdict}  {summary.told}", *(card_text(card, "  ") for card in cards)]
+    kind = "phinb-twin" if above_panel else ""
+    return {
+        "text/html": frame(head, *body, label=f"Configuration {config.name}, {summary.verdict}", kind=kind),
+        "text/plain": visible("\n".join(text)),
+    }
+
+
+def moved_bundle(name: str, told: str) -> dict[str, Any]:
+    """What is left in a cell once a later one shows the whole: the name, and where."""
+    head = tag("div", tag("b", name), Html(" "), tag("span", told, class_="phinb-dim"), class_="phinb-head")
+    html = frame(head, label=f"Configuration {name}, {told}", kind="phinb-twin")
+    return {"text/html": html, "text/plain": f"{name}  {told}"}
+
+
+def difference_bundle(a: Config, b: Config) -> dict[str, Any]:
+    """Two configurations side by side: the effective values that differ, and who decided each."""
+    from phinb.config.difference import compare_effective
+
+    names = (a.name, b.name) if a.name != b.name else (f"{a.name} (1)", f"{b.name} (2)")
+    found = compare_effective(a, b)
+    told = count(len(found), "value differs", "values differ") if found else "no value differs: both run the same"
+    rows, styled = [], []
+    for one in found:
+        rows.append((one.path, _side_text(one.a), _side_text(one.b)))
+        styled.append((breakable(one.path), _side_html(one.a), _side_html(one.b)))
     head = tag(
         "div",
-        tag("b", config.name),
-        Html(" "),
-        tag("span", word, class_=f"phinb-pill phinb-{tone}"),
-        Html(" "),
-        tag("span", " · ".join([flow, *notes]), class_="phinb-dim"),
+        tag("b", names[0]),
+        " against ",
+        tag("b", names[1]),
+        " ",
+        tag("span", told, class_="phinb-dim"),
         class_="phinb-head",
     )
-    changes = [_changes_html(config.changes, offset)] if config.changes else []
-    body = [tag("div", *map(card_html, cards), *changes, class_="phinb-sheet")] if cards or changes else []
-    text = [f"{config.name}  {word}  {' · '.join([flow, *notes])}", *(card_text(card, "  ") for card in cards)]
+    label = f"{names[0]} against {names[1]}: {told}"
+    table = [table_html(("what", *names), styled, label)] if found else []
+    text = table_text(("what", *names), rows) if found else ""
     return {
-        "text/html": frame(head, *body, label=f"Configuration {config.name}, {word}"),
-        "text/plain": "\n".join(text),
+        "text/html": frame(head, *table, label=label),
+        "text/plain": visible(f"{label}\n{text}".rstrip()),
     }
 
 
@@ -100,45 +131,62 @@ def _told(row: PlainRow) -> str:
     return "differs" if row.differs else "the same"
 
 
-def _verdict(problems: Sequence[Problem], checked: bool) -> tuple[str, str]:
-    counts = {severity: sum(problem.severity == severity for problem in problems) for severity in SEVERITIES}
-    if counts["error"]:
-        return _count(counts["error"], "error"), "bad"
-    if counts["warning"]:
-        return _count(counts["warning"], "warning"), "warn"
-    return ("ready to run" if checked else "ok"), "ok"
+def _head(name: str, verdict: str, tone: str, told: str) -> Html:
+    pill = tag("span", verdict, class_=f"phinb-pill phinb-{tone}")
+    rest = tag("span", told, class_="phinb-dim")
+    return tag("div", tag("b", name), Html(" "), pill, Html(" "), rest, class_="phinb-head")
 
 
-def _forecast(checked: Preflight | None) -> list[str]:
-    """What the run will need, as far as it is known."""
-    if checked is None:
+def _changes_html(config: Config) -> list[Html]:
+    if not config.changes:
         return []
-    needs = [("disk", checked.forecast.disk_bytes), ("memory", checked.forecast.memory_bytes)]
-    return [f"{write_bytes(size)} {what}" for what, size in needs if size]
-
-
-def _changes_html(changes: Sequence[Change], offset: int) -> Html:
+    title = count(len(config.changes), "change by the upgrade", "changes by the upgrade")
     rows = [
         (
-            str(change.line + offset) if change.line is not None else "",
-            tag("span", change.path, class_="phinb-mono"),
-            tag("span", _value(change.before), class_="phinb-mono"),
-            tag("span", _value(change.after), class_="phinb-mono"),
-            change.why,
+            tag("span", line, class_="phinb-whole"),
+            breakable(path),
+            *(tag("span", value, class_="phinb-mono") for value in (before, after)),
+            why,
         )
-        for change in changes
+        for line, path, before, after, why in change_rows(config.changes)
     ]
-    title = _count(len(changes), "change by the upgrade", "changes by the upgrade")
-    return tag("details", tag("summary", title), table_html(CHANGE_HEAD, rows, title), class_="phinb-details")
+    return [_folded(title, table_html(CHANGE_HEAD, rows, title))]
 
 
-def _value(value: Any) -> str:
-    """A value as JSON, short; nothing for what is absent."""
+def _values_html(config: Config) -> list[Html]:
+    """The effective values that are not the defaults."""
+    from phinb.config.form import describe_form
+
+    fields = [field for field in describe_form(config).fields.values() if field.differs]
+    if not fields:
+        return []
+    title = count(len(fields), "value differs from its default", "values differ from their defaults")
+    rows = [
+        (
+            breakable(field.path),
+            tag("span", show_value(field.value), class_="phinb-mono"),
+            tag("span", show_value(field.default), class_="phinb-mono phinb-dim"),
+            _origin_html(field),
+        )
+        for field in fields
+    ]
+    return [_folded(title, table_html(VALUE_HEAD, rows, title))]
+
+
+def _folded(title: str, table: Html) -> Html:
+    return tag("details", tag("summary", title), table, class_="phinb-details")
+
+
+def _origin_html(value: Any) -> Html:
+    return tag("span", origin_text(value), class_=f"phinb-origin phinb-from-{tone_of(value.origin)}")
+
+
+def _side_text(value: Effective | None) -> str:
+    return "–" if value is None else f"{show_value(value.value)} ({origin_text(value)})"
+
+
+def _side_html(value: Effective | None) -> Part:
     if value is None:
         return "–"
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= MOST_VALUE else f"{text[: MOST_VALUE - 2]} …"
-
-
-def _count(number: int, word: str, words: str = "") -> str:
-    return f"{number} {word if number == 1 else words or word + 's'}"
+    shown = tag("span", show_value(value.value), class_="phinb-mono")
+    return tag("span", shown, Html(" "), _origin_html(value))

@@ -1,4 +1,4 @@
-"""The magics about a configuration: %%olive_config, %olive_check, %olive_plain; and %olive_doctor.
+"""The magics about a configuration: %%olive_config, %olive_config, %olive_check, %olive_plain; and %olive_doctor.
 
 What a magic needs is imported when it is first used: %load_ext loads this file and next to nothing else.
 """
@@ -8,38 +8,97 @@ from __future__ import annotations
 import builtins
 import keyword
 from argparse import Namespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, magics_class
 
 from phinb.errors import PhinbError
-from phinb.notebook.arguments import find_config, line_offset, remember_cell
-from phinb.notebook.decorators import argument, cell_magic, line_magic
-from phinb.notebook.host import show
+from phinb.notebook.arguments import find_config
+from phinb.notebook.cells import cells_of
+from phinb.notebook.decorators import argument, line_cell_magic, line_magic
+from phinb.notebook.host import Host, find_host, show
+
+if TYPE_CHECKING:
+    from phinb.config import Config
+    from phinb.notebook.config_panel import ConfigPanel
 
 
 @magics_class
 class ConfigMagics(Magics):  # type: ignore[misc]
     """What a configuration says, and whether it can be run."""
 
-    @cell_magic(
-        argument("name", metavar="NAME", help="the variable that gets the configuration"),
+    def __init__(self, shell: Any) -> None:
+        super().__init__(shell)
+        self._cells = cells_of(shell)
+        self._panels: dict[str, ConfigPanel] = {}
+
+    @line_cell_magic(
+        argument("name", metavar="NAME", help="the variable that gets the configuration; in a line also a file"),
+        argument("--new", action="store_true", help="begin afresh: forget the pieces that other cells gave to NAME"),
+        argument("--show", action="store_true", help="print the text, with what was changed in the panel"),
+        argument("--against", metavar="OTHER", help="show where another configuration, or a file, differs"),
     )
-    def olive_config(self, options: Namespace, cell: str) -> None:
+    def olive_config(self, options: Namespace, cell: str | None = None) -> None:
         """Read the cell as an Olive configuration (JSON, comments allowed, or YAML) and bind it to NAME.
 
-        Problems are shown with their lines in the cell; the Config is bound all the same, so that it can be looked at.
+        Several cells may hold a piece of it each; running one again replaces its piece. Problems are shown with their
+        lines in the cell; the Config is bound all the same. `%olive_config NAME` shows its panel again, `--show` its
+        text, `--against OTHER` both side by side.
         """
-        from phinb.api import load_config
-        from phinb.notebook.config_html import config_bundle
+        if cell is not None:
+            self._read(options.name, cell, options.new)
+        elif options.against:
+            self._compare(options.name, options.against)
+        elif options.show:
+            print(self._text(self._find(options.name)), end="")
+        else:
+            self._open(options.name, self._find(options.name))
 
-        name = options.name
+    def _read(self, name: str, text: str, new: bool) -> None:
+        from phinb.config import load_config
+        from phinb.notebook.cells import as_source
+
         if not name.isidentifier() or keyword.iskeyword(name) or hasattr(builtins, name):
             raise PhinbError(f"{name!r} cannot be a configuration's name.", "Take a new Python name, such as emotion.")
-        config = load_config(cell, name=name)
-        remember_cell(config)
+        pieces = self._cells.put(name, text, self.shell.execution_count, new=new)
+        config = load_config(as_source(pieces), name=name)
+        self._cells.bind(config)
         self.shell.push({name: config})
-        show(config_bundle(config, line_offset(config)))
+        self._open(name, config)
+
+    def _open(self, name: str, config: Config) -> None:
+        """The panel where somebody can use it, else the saved form; a file has no name that a panel could bind."""
+        from phinb.notebook.config_html import config_bundle
+
+        if find_host(self.shell) is not Host.PANEL or self.shell.user_ns.get(name) is not config:
+            show(config_bundle(config))
+            return
+        from phinb.notebook.config_panel import ConfigPanel
+
+        earlier, panel = self._panels.get(name), ConfigPanel(self.shell, name, config, self._cells)
+        self._panels[name] = panel
+        panel.open()
+        if earlier is not None:
+            earlier.move(self._cells.running, f"In [{self.shell.execution_count}]")
+
+    def _text(self, config: Config) -> str:
+        """The text, of several pieces each under its cell's label."""
+        texts = self._cells.written_texts(config)
+        comment = "#" if config.format == "yaml" else "//"
+        shown = [f"{comment} {label}\n{text}" if len(texts) > 1 else text for label, text in texts]
+        return "\n".join(text if text.endswith("\n") else f"{text}\n" for text in shown)
+
+    def _compare(self, name: str, other: str) -> None:
+        from phinb.notebook.config_html import difference_bundle
+
+        a, b = self._find(name), self._find(other)
+        show(difference_bundle(a, b))
+
+    def _find(self, name: str) -> Config:
+        """The configuration, with whatever its panel is about to change."""
+        if name in self._panels:
+            self._panels[name].settled()
+        return find_config(self.shell.user_ns, name)
 
     @line_magic(
         argument("name", metavar="NAME", help="a configuration of this notebook, or a file"),
@@ -49,9 +108,9 @@ class ConfigMagics(Magics):  # type: ignore[misc]
         from phinb.api import preflight
         from phinb.notebook.config_html import config_bundle
 
-        config = find_config(self.shell.user_ns, options.name)
+        config = self._find(options.name)
         result = preflight(config) if config.ok else None
-        show(config_bundle(config, line_offset(config), result))
+        show(config_bundle(config, result))
 
     @line_magic(
         argument("name", metavar="NAME", help="a configuration of this notebook, or a file"),
@@ -65,7 +124,7 @@ class ConfigMagics(Magics):  # type: ignore[misc]
         from phinb.api import check_plain_olive
         from phinb.notebook.config_html import plain_bundle
 
-        config = find_config(self.shell.user_ns, options.name)
+        config = self._find(options.name)
         show(plain_bundle(config.name, check_plain_olive(config, options.model)))
 
     @line_magic()

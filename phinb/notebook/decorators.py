@@ -1,4 +1,4 @@
-"""@line_magic and @cell_magic of this room: arguments are parsed, and errors on purpose are shown, not raised raw."""
+"""@line_magic, @cell_magic, @line_cell_magic: arguments are parsed, and errors on purpose are shown, not raised raw."""
 
 from __future__ import annotations
 
@@ -30,6 +30,11 @@ def line_magic(*arguments: Decorator) -> Decorator:
 def cell_magic(*arguments: Decorator) -> Decorator:
     """A method `name(self, options, cell)` as %%name."""
     return _register(magic.cell_magic, arguments)
+
+
+def line_cell_magic(*arguments: Decorator) -> Decorator:
+    """A method `name(self, options, cell=None)` as %name and as %%name."""
+    return _register(magic.line_cell_magic, arguments)
 
 
 def _register(register: Decorator, arguments: tuple[Decorator, ...]) -> Decorator:

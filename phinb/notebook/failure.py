@@ -8,7 +8,7 @@ from typing import Any
 
 from phinb.errors import ConfigError, PhinbError
 from phinb.notebook.host import Host, find_host, show
-from phinb.notebook.html import card_html, frame
+from phinb.notebook.html import card_html, frame, visible
 from phinb.types import Problem
 from phinb.workflow.text import card_text
 from phinb.workflow.view import Card
@@ -28,18 +28,18 @@ class WaitingEnded(KeyboardInterrupt):
         return str(self).split("\n")
 
 
-def problem_card(problem: Problem, offset: int = 0) -> Card:
-    """A problem with its place; `offset` is added to its line (1 in a cell whose first line is the magic)."""
+def problem_card(problem: Problem) -> Card:
+    """A problem with its place."""
     # The message names the key already: where the line is known, the path would only be in the way.
-    placed = replace(problem, line=problem.line + offset, path="") if problem.line is not None else problem
+    placed = replace(problem, path="") if problem.line is not None else problem
     place = placed.where if placed.line is not None or placed.path else ""
-    return Card(problem.severity, problem.message, hint=problem.hint, place=place)
+    return Card(problem.severity, visible(problem.message), hint=visible(problem.hint), place=visible(place))
 
 
-def error_cards(error: PhinbError, offset: int = 0) -> list[Card]:
+def error_cards(error: PhinbError) -> list[Card]:
     """One card; for a configuration with errors one for each of them."""
     if isinstance(error, ConfigError):
-        return [problem_card(problem, offset) for problem in error.problems if problem.severity == "error"]
+        return [problem_card(problem) for problem in error.problems if problem.severity == "error"]
     return [Card("error", error.message, hint=error.hint)]
 
 
@@ -50,9 +50,9 @@ def cards_bundle(cards: Sequence[Card], label: str) -> dict[str, Any]:
     }
 
 
-def fail(shell: Any, error: PhinbError, offset: int = 0) -> None:
+def fail(shell: Any, error: PhinbError) -> None:
     """Show `error`; where nobody is there to see it, raise, so that a notebook that runs alone fails."""
-    cards = error_cards(error, offset)
+    cards = error_cards(error)
     host = find_host(shell)
     if host is not Host.TERMINAL:
         show(cards_bundle(cards, "Error"))

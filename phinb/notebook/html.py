@@ -23,10 +23,19 @@ class Html(str):
 Part = Html | str
 
 
+_TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
+"""Signs that turn the direction of the text after them (Unicode's embeddings, overrides and isolates)."""
+
+
+def visible(text: str) -> str:
+    """The text with the signs written out that would make it look like another: a name must read as it is."""
+    return _TURNING.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text)
+
+
 def tag(name: str, *parts: Part, **attributes: str | float | None) -> Html:
     """An element. Attributes: class_ for class, aria_label for aria-label; None leaves one out."""
     names = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{escape(str(value))}"'
+        f' {key.rstrip("_").replace("_", "-")}="{escape(visible(str(value)))}"'
         for key, value in attributes.items()
         if value is not None
     )
@@ -34,12 +43,12 @@ def tag(name: str, *parts: Part, **attributes: str | float | None) -> Html:
 
 
 def join(parts: Iterable[Part]) -> Html:
-    return Html("".join(part if isinstance(part, Html) else escape(part, quote=False) for part in parts))
+    return Html("".join(part if isinstance(part, Html) else escape(visible(part), quote=False) for part in parts))
 
 
 def breakable(text: str) -> Html:
     """A path or a name that may be broken behind its dots and underscores, and not within a word."""
-    return tag("span", Html(re.sub(r"([._])", r"\1<wbr>", escape(text, quote=False))), class_="phinb-words")
+    return tag("span", Html(re.sub(r"([._])", r"\1<wbr>", escape(visible(text), quote=False))), class_="phinb-words")
 
 
 @cache
@@ -48,10 +57,14 @@ def read_style() -> str:
     return (Path(__file__).parent / "panel.css").read_text(encoding="utf-8")
 
 
-def frame(*parts: Part, label: str, bare: bool = False) -> Html:
-    """The outer box with its style; `label` names it for assistive technology. `bare` leaves the border out."""
+def frame(*parts: Part, label: str, bare: bool = False, kind: str = "") -> Html:
+    """The outer box with its style; `label` names it for assistive technology. `bare` leaves the border out.
+
+    `kind` is a further class of the box.
+    """
     style = Html(f"<style>{read_style()}</style>")
-    return tag("div", style, *parts, class_="phinb phinb-only" if bare else "phinb", role="group", aria_label=label)
+    classes = " ".join(name for name in ("phinb", "phinb-only" if bare else "", kind) if name)
+    return tag("div", style, *parts, class_=classes, role="group", aria_label=label)
 
 
 def card_html(card: Card) -> Html:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.magic import Magics, magics_class
 
 from phinb.errors import ConfigError
-from phinb.notebook.arguments import find_config, find_run, line_offset
+from phinb.notebook.arguments import find_config, find_run
 from phinb.notebook.decorators import argument, line_magic
 from phinb.notebook.host import Host, find_host, show
 
@@ -52,7 +52,7 @@ class RunMagics(Magics):  # type: ignore[misc]
         except ConfigError as error:
             from phinb.notebook.failure import fail
 
-            fail(self.shell, error, line_offset(config))
+            fail(self.shell, error)
             return None
         return self._watch(run, wait=options.wait)
 

@@ -106,11 +106,6 @@ def _watch_datasets(watch: Watch, listener: Listener) -> bool:
 
     def get_datasets(config: Any) -> tuple[Any, Any]:
         train, evaluation = original(config)
-        train = watch.mask_prompts(train, config.train_data_config)
-        if evaluation is not None:
-            evaluation = watch.mask_prompts(evaluation, config.eval_data_config)
-        if evaluation is None:
-            train, evaluation = watch.split_off(train)
         watch.describe_data(train, evaluation)
         return train, evaluation
 

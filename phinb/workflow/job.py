@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from phinb.config import Config
+from phinb.data.component import place_component
 from phinb.models.references import hash_model, resolve_model
 from phinb.workflow import reuse
 from phinb.workflow.checkpoints import place_checkpoints
@@ -26,7 +27,6 @@ class Job:
     key: str
     cache: Path
     base_model: str
-    eval_split: float | None
     seed: int
     attempt: int
     pass_types: dict[str, str]
@@ -61,7 +61,8 @@ def prepare(record: RunRecord, config: Config, attempt: int, told: Told) -> Job:
     """
     base = Path(record.base)
     olive = config.to_olive()
-    olive["passes"] = {name: value for name, value in olive["passes"].items() if name in record.passes}
+    # Without passes there is only the input model to be evaluated.
+    olive["passes"] = {name: value for name, value in (olive.get("passes") or {}).items() if name in record.passes}
     told("finding the model", None, None)
     model = _find_model(str(olive["input_model"]["model_path"]), base, told)
     olive["input_model"]["model_path"] = model
@@ -71,13 +72,11 @@ def prepare(record: RunRecord, config: Config, attempt: int, told: Told) -> Job:
     forced = record.passes if record.fresh or olive.pop("clean_cache", False) else ()
     if not forced and record.from_pass:
         forced = record.passes[record.passes.index(record.from_pass) :]
-    split = config.phinb.get("eval_split")
     return Job(
         olive=olive,
         key=key,
         cache=reuse.cache_folder(key),
         base_model=model,
-        eval_split=float(split) if split is not None else None,
         seed=seed,
         attempt=attempt,
         pass_types={name: kind if isinstance(kind, str) else kind[0] for name, kind in config.passes.items()},
@@ -91,11 +90,13 @@ def place(job: Job, folder: RunFolder, base: Path) -> int | None:
     """Complete job.olive with its folders and write it to olive.json; the cache's lock must be held.
 
     Returns the step of the checkpoint that training will go on from. In a run's first attempt, the checkpoints of
-    passes that must run anew are deleted.
+    passes that must run anew are deleted. Raises PhinbError where the loss cannot be put on the completion.
     """
     olive = job.olive
     olive["cache_dir"] = str(job.cache)
     olive.setdefault("output_dir", str(folder.path / "output"))
+    # Not in the run's own folder: Olive's cache knows a pass by its data config, the script's path included.
+    place_component(olive, job.phinb, job.cache)
     anew = job.forced if job.attempt == 1 else ()
     step = place_checkpoints(olive, job.key, job.cache / "checkpoints", base, seed=job.seed, anew=anew)
     write_atomically(folder.path / "olive.json", json.dumps(olive, indent=1))

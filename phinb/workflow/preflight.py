@@ -11,15 +11,15 @@ import psutil
 
 from phinb import folders
 from phinb.config import Config
-from phinb.config.check_data import EVALUATION_NAMES
-from phinb.data.preview import Preview, locate, preview
-from phinb.data.source import parameters, read_rows
-from phinb.data.template import check_template
+from phinb.config.azure_forms import lies_in_azure
+from phinb.config.azure_section import azure_target
+from phinb.data.preview import Preview, locate
 from phinb.errors import ConfigError, PhinbError
 from phinb.models.references import EMBEDDED, resolve_model
 from phinb.types import Problem
 from phinb.workflow.checkpoints import is_training
 from phinb.workflow.devices import GPU_PROVIDERS, may_have_gpu
+from phinb.workflow.preflight_data import describe_remote, look_at_data
 
 DEMO_BYTES = 538_000_000
 """The demo model as it lies in the cache, float32 (134,515,008 parameters of 4 bytes)."""
@@ -64,49 +64,32 @@ def preflight(config: Config) -> Preflight:
     problems = list(config.problems)
     reference = str(olive.get("input_model", {}).get("model_path", ""))
     size = None
-    try:
-        size = _model_bytes(reference, config.folder)
-    except PhinbError as error:
-        problems.append(_problem(config, "model_missing", error, "input_model.model_path"))
-    previews: list[Preview] = []
-    training = _training_data(olive)
-    if size is not None or reference in EMBEDDED:
-        previews = [preview(config, name, limit=0) for name in training]
-        problems += [problem for seen in previews for problem in seen.problems]
-        training = []
-    for data_config in olive.get("data_configs") or []:
-        # What no tokenizer is needed for: the files themselves, and the template's fields.
-        if data_config.get("name") in (*training, *EVALUATION_NAMES):
-            problems += _check_rows(config, data_config)
+    problems += _check_compute(config)
+    if lies_in_azure(reference):
+        problems.append(locate(describe_remote(f"The model {reference}", "input_model.model_path"), config))
+    else:
+        try:
+            size = _model_bytes(reference, config.folder)
+        except PhinbError as error:
+            problems.append(_problem(config, "model_missing", error, "input_model.model_path"))
+    previews, found = look_at_data(config, olive, tokenizes=size is not None or reference in EMBEDDED)
+    problems += found
     forecast = _forecast(olive, size)
     problems += _check_devices(config)
     problems += _check_room(forecast)
-    return Preflight(tuple(problems), forecast, (), tuple(previews))
+    return Preflight(tuple(problems), forecast, (), previews)
 
 
-def _check_rows(config: Config, data_config: dict[str, Any]) -> list[Problem]:
-    """Whether the rows can be read and have the template's columns."""
-    name = data_config["name"]
-    read = read_rows(data_config, config.folder, limit=1000)
-    problems = list(read.problems)
-    params = parameters(data_config.get("pre_process_data_config"))
-    template = params.get("text_template")
-    if read.rows and isinstance(template, str):
-        path = f"data_configs.{name}.pre_process_data_config.text_template"
-        problems += check_template(template, read.columns, path)
-    return [locate(problem, config) for problem in problems]
-
-
-def _training_data(olive: dict[str, Any]) -> list[str]:
-    """The names of the data configs that training passes read, in order, each once."""
-    names: dict[str, None] = {}
-    for value in olive.get("passes", {}).values():
-        for body in value if isinstance(value, list) else [value]:
-            if is_training(str(body.get("type", ""))):
-                settings = body.get("config") or body
-                chosen = [settings.get("train_data_config"), settings.get("eval_data_config")]
-                names |= {name: None for name in chosen if isinstance(name, str)}
-    return list(names)
+def _check_compute(config: Config) -> list[Problem]:
+    """A configuration for Azure that is about to run here: allowed, and worth saying."""
+    section = config.phinb.get("azure") or {}
+    compute = azure_target(section).get("compute") if section.get("compute") or section.get("targets") else None
+    if not compute:
+        return []
+    entry = config.effective()["phinb.azure"]
+    message = f"This configuration names the Azure compute {compute}; started like this, it runs on this machine."
+    hint = 'phinb.start(config, on="azure"), or %olive_run NAME --on azure, sends it there.'
+    return [Problem("warning", "azure_compute", message, "phinb.azure", entry.line, hint=hint, source=entry.source)]
 
 
 def _model_bytes(reference: str, folder: Path) -> int | None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from phinb import folders
+from phinb.data.component import script_text
 from phinb.data.files import find_files
 from phinb.data.source import parameters
 
@@ -97,6 +98,7 @@ def hash_inputs(
         "input_model": {k: v for k, v in olive.get("input_model", {}).items() if k != "model_path"},
         "data_configs": olive.get("data_configs", []),
         "phinb": {key: phinb_section.get(key) for key in TRAINING_KEYS},
+        "script": script_text(olive, phinb_section),
         "seed": seed,
     }
     digest.update(json.dumps(settings, sort_keys=True, default=str).encode())

@@ -17,6 +17,7 @@ from phinb.errors import PhinbError
 from phinb.types import Event, Queued, RunFinished, RunState, StopRequested, Variant, WorkerLost
 from phinb.workflow import store
 from phinb.workflow.failures import explain
+from phinb.workflow.given import given_texts, read_given
 from phinb.workflow.process import (
     describe_death,
     find_worker,
@@ -73,6 +74,11 @@ class Run:
     def config(self) -> Config:
         """The configuration as it was run, in today's form."""
         return read_config(self._folder)
+
+    @property
+    def given(self) -> Config:
+        """The configuration as the user wrote it, old forms and pieces included."""
+        return read_given(self._folder)
 
     @property
     def state(self) -> RunState:
@@ -229,8 +235,7 @@ def launch(config: Config, *, until: str | None = None, from_pass: str | None = 
         from_pass=from_pass,
         fresh=fresh,
     )
-    given = "config.yaml" if config.format == "yaml" else "config.json"
-    folder = store.create(record, {given: config.text, "upgraded.json": config.dumps("json")})
+    folder = store.create(record, {**given_texts(config), "upgraded.json": config.dumps("json")})
     folder.append(Queued(run_id=run_id, name=config.name, passes=passes, host=record.host))
     _start(folder, Path(config.folder))
     return Run(folder)

@@ -1,7 +1,8 @@
 """A run's folder: what it holds, how events are appended and read, listing and opening.
 
 <runs>/<id>/run.json         RunRecord: what was asked, never changed
-            config.*         the configuration as it was given
+            config.*         the configuration as it was given; config-1.*, ... where it was given in pieces
+            pieces.json      which files the pieces are, and what each is called
             upgraded.json    the same in today's form, phinb's section included
             olive.json       what Olive got, written by the worker
             events.jsonl     one event a line; every view is a function of it

@@ -7,17 +7,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from phinb.data.completion import completion_sequences
-from phinb.data.sequences import IGNORED
+from phinb.data.completion_loss import IGNORED
 from phinb.types import MetricLogged, PassFailed, PassFinished, PassStarted, Variant
 from phinb.workflow import reuse
 from phinb.workflow.checkpoints import is_training
 from phinb.workflow.failures import explain
 from phinb.workflow.job import Job
 from phinb.workflow.reporter import Control, Reporter
-
-OLD_OLIVE_SPLIT_SEED = 42
-"""Olive up to 0.6 split `eval_dataset_size` off the tokenised sequences, shuffled with this seed."""
 
 
 class Watch:
@@ -149,39 +145,21 @@ class Watch:
         if evaluation is not None:
             text += f", {len(evaluation):,} held out for evaluation"
         self.reporter.notice("info", "sequences", text + ".")
-
-    def mask_prompts(self, dataset: Any, data_config: Any) -> Any:
-        """The sequences that Olive made, with the labels that the preview shows where the loss is on the completion.
-
-        Raises ValueError where they are not the sequences of the preview: then nothing is guessed.
-        """
-        name = data_config["name"] if isinstance(data_config, dict) else data_config.name
-        expected = completion_sequences(self.job.olive, self.job.phinb, name, self.job.base)
-        if expected is None:
-            return dataset
-        labels = [list(sequence.labels) for sequence in expected]
-        same = len(expected) == len(dataset) and all(
-            sequence.input_ids == tuple(row["input_ids"].tolist())
-            for sequence, row in zip(expected, dataset, strict=True)
-        )
-        if not same:
-            raise ValueError(f"Olive's sequences of {name} are not those that phinb would mask; use loss_on: all.")
-        trained = sum(label != IGNORED for row in labels for label in row)
-        tokens = sum(sum(sequence.attention_mask) for sequence in expected)
-        text = f"The loss on {name} is on the completion: {trained:,} of {tokens:,} tokens are trained on."
-        self.reporter.notice("info", "loss_on", text)
-        masked = dataset.map(lambda _, index: {"labels": labels[index]}, with_indices=True)
-        masked.set_format("torch")
-        return masked
-
-    def split_off(self, train: Any) -> tuple[Any, Any]:
-        """Old Olive's eval_dataset_size: a share of the tokenised sequences, shuffled, seed 42."""
-        if self.job.eval_split is None or len(train) < 2:
-            return train, None
-        parts = train.train_test_split(test_size=self.job.eval_split, shuffle=True, seed=OLD_OLIVE_SPLIT_SEED)
-        return parts["train"], parts["test"]
+        if self.job.phinb.get("loss_on") == "completion":
+            trained, tokens = _count_tokens(train)
+            text = f"The loss is on the completion: {trained:,} of {tokens:,} tokens are trained on."
+            self.reporter.notice("info", "loss_on", text)
 
     def log_metrics(self, step: int, logs: dict[str, Any]) -> None:
         values = {key: float(value) for key, value in logs.items() if isinstance(value, int | float)}
         if values:
             self.reporter.emit(MetricLogged(pass_name=self.current, step=step, values=values))
+
+
+def _count_tokens(dataset: Any) -> tuple[int, int]:
+    """(tokens that have a label, all that are no padding) of a dataset of sequences."""
+    trained = tokens = 0
+    for batch in dataset.with_format(None).iter(batch_size=1000):
+        trained += sum(label != IGNORED for labels in batch["labels"] for label in labels)
+        tokens += sum(map(sum, batch["attention_mask"]) if "attention_mask" in batch else map(len, batch["input_ids"]))
+    return trained, tokens

@@ -23,6 +23,7 @@ from phinb.errors import PhinbError
 from phinb.types import AttemptStarted, Preparing, RunFinished
 from phinb.workflow import reuse
 from phinb.workflow.checkpoints import drop_checkpoints
+from phinb.workflow.evaluation_only import clear_evaluations, report_evaluation
 from phinb.workflow.failures import explain
 from phinb.workflow.job import Job, place, prepare
 from phinb.workflow.printed import Reader, Tee
@@ -101,15 +102,20 @@ def _run_olive(job: Job, reporter: Reporter, control: Control) -> tuple[Any, str
     reader = Reader(on_printed)
     reader.layers = job.layers
     sys.stdout, sys.stderr = Tee(sys.stdout, reader.read), Tee(sys.stderr, reader.read)
-    install(watch)
+    listener = install(watch)
     import olive.workflows
 
+    if not job.olive["passes"]:
+        clear_evaluations(job)
     try:
         # Olive takes the dict apart while it reads it.
         output = olive.workflows.run(deepcopy(job.olive))
     finally:
         if watch.cut_short:
             watch.drop_entries()
+    if not job.olive["passes"]:
+        reporter.folder.write_variants(watch.variants)
+        return report_evaluation(job, reporter, "\n".join(listener.errors))
     if watch.failed or not output.has_output_model():
         state = reporter.folder.read_state()
         return "failed", state.message or "Olive produced no model and gave no reason; the log may tell."

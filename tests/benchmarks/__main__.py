@@ -1,13 +1,20 @@
-"""Run every benchmark, or those named: python -m tests.benchmarks [imports] [threads] ..."""
+"""Run every benchmark, or those named: python -m tests.benchmarks [checking] [imports] ..."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
 
-from tests.benchmarks import imports, threads
+from tests.benchmarks import checking, imports, memory, reading, threads, tokens
 
-BENCHMARKS: dict[str, Callable[[], str]] = {"imports": imports.measure, "threads": threads.measure}
+BENCHMARKS: dict[str, Callable[[], str]] = {
+    "checking": checking.measure,
+    "imports": imports.measure,
+    "memory": memory.measure,
+    "reading": reading.measure,
+    "threads": threads.measure,
+    "tokens": tokens.measure,
+}
 
 
 def main(names: list[str]) -> int:

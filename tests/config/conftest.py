@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.config.olive_judge import Judge
+
 ROOT = Path(__file__).resolve().parents[2]
-Judge = Callable[[list[dict[str, Any]]], list[list[str]]]
 
 VALID = """{
   "input_model": {
@@ -85,22 +84,8 @@ def plain() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def judge() -> Judge:
-    """Ask the real Olive about a list of configurations, all in one process."""
-
-    def ask(configs: list[dict[str, Any]]) -> list[list[str]]:
-        done = subprocess.run(
-            [sys.executable, str(Path(__file__).with_name("olive_judge.py"))],
-            input=json.dumps(configs),
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            timeout=300,
-            check=False,
-        )
-        assert "\nANSWER " in done.stdout, done.stderr[-3000:]
-        answers: list[list[str]] = json.loads(done.stdout.rpartition("\nANSWER ")[2])
-        assert len(answers) == len(configs)
-        return answers
-
-    return ask
+def judge() -> Iterator[Judge]:
+    """The real Olive, asked about lists of configurations; one process for all tests."""
+    asked = Judge()
+    yield asked
+    asked.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,9 +16,10 @@ from hypothesis import strategies as st
 
 from phinb.config import Config, load_config
 from phinb.config.document import load
+from phinb.config.gallery import starting_points, starting_text
+from phinb.config.writing import write_anew
 from phinb.errors import ConfigError
-
-SAMPLES = Path(__file__).resolve().parents[2] / "sample_data"
+from tests.config.sprinkling import SAMPLES, sprinkle, tutorial
 
 
 def test_a_valid_configuration_has_no_problem(valid: str) -> None:
@@ -164,6 +166,89 @@ def test_the_samples_are_fine_as_they_are(name: str) -> None:
     config = load_config(SAMPLES / name)
     assert config.ok
     assert config.changes == ()
+
+
+OLD = SAMPLES / "tutorial_2024.json"
+FORMS = {
+    "as it is": OLD.read_text(encoding="utf-8"),
+    "in YAML": write_anew(tutorial(), "yaml"),
+    "minified": json.dumps(tutorial()),
+    "with other levels": json.dumps(tutorial(), indent="\t").replace("\n", "\r\n"),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_comments_survive_the_upgrade_and_it_upgrades_once(form: str) -> None:
+    text = FORMS[form]
+    mark = "#" if form == "in YAML" else "//"
+    for source, comments in ((text, []), sprinkle(text, mark)):
+        config = load_config(source)
+        assert config.changes
+        written = config.dumps()
+        assert [comment for comment in comments if written.count(comment) != 1] == []
+        again = load_config(written)
+        assert (again.format, again.changes, again.diff()) == (config.format, (), "")
+        assert again.to_olive() == config.to_olive()
+        assert again.phinb == config.phinb
+        assert again.dumps() == written
+        upgraded = config.upgraded()
+        assert upgraded.text == written
+        assert (upgraded.name, upgraded.folder, upgraded.changes) == (config.name, config.folder, ())
+        assert upgraded.upgraded() is upgraded
+        for format_ in ("json", "yaml"):
+            other = load_config(config.dumps(format_))  # type: ignore[arg-type]
+            assert other.to_olive() == config.to_olive()
+
+
+@pytest.mark.parametrize(
+    "source", [*sorted(SAMPLES.glob("*.json")), *(point.name for point in starting_points())], ids=str
+)
+def test_every_sample_is_written_as_it_means(source: Path | str) -> None:
+    config = load_config(source if isinstance(source, Path) else starting_text(source))
+    again = load_config(config.dumps(), folder=config.folder)
+    assert again.changes == ()
+    if config.ok:
+        assert again.to_olive() == config.to_olive()
+    if not config.changes:
+        assert config.dumps() == config.text
+
+
+def test_the_diff_shows_only_lines_that_change() -> None:
+    """Of a whole file in which one key is old, one line differs, whatever its formatting is."""
+    text = (SAMPLES / "emotion.json").read_text(encoding="utf-8")
+    odd = re.sub(r'"(r|alpha)":', r'"lora_\1" :', text).replace('"type"', '"type"   ')
+    diff = load_config(odd).diff().splitlines()[2:]
+    changed = [line for line in diff if line.startswith(("+", "-"))]
+    assert [line[0] for line in changed] in (["-", "+"] * 2, ["-", "-", "+", "+"])
+    assert all('"r" :' in line or '"alpha" :' in line for line in changed if line.startswith("+"))
+
+
+def test_a_mapping_that_became_a_list_keeps_its_comments() -> None:
+    text = """{
+  "input_model": {"type": "HfModel", "model_path": "phinb://tiny"},  // the model
+  "data_configs": {  // all data
+    // to train on
+    "my-train": {  // mine
+      "type": "HuggingfaceContainer",
+      "params_config": {
+        "data_name": "json",  // a file
+        "data_files": "train.jsonl",
+        "split": "train",
+        // many options
+        "component_kwargs": {"pre_process_data": {"corpus_strategy": "line-by-line", "text_cols": ["a"]}}
+      }  // so much
+    }  // end of mine
+    // no more
+  },
+  "passes": {"lora": {"type": "LoRA", /* named above */ "train_data_config": "my-train", "lora_r": 8}}
+}
+"""
+    config = load_config(text)
+    written = config.dumps()
+    comments = re.findall(r"// .*|/\* .*? \*/", text)
+    assert len(comments) == 10
+    assert [comment for comment in comments if written.count(comment) != 1] == []
+    assert load_config(written).to_olive() == config.to_olive()
 
 
 ODD = st.recursive(

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phinb.config.document import MAX_DEPTH, Document, Node, load, parse
+from phinb.config.document import MAX_DEPTH, Document, Lines, Node, load, parse
 from phinb.config.json_plain import read_plain
+from phinb.config.yaml_plain import read_plain as read_plain_yaml
+from phinb.config.yaml_reader import read_carefully as read_yaml_carefully
 from phinb.types import Problem
+from tests.config.texts import YamlScribe, random_tree
 
 
 def only(document: Document) -> Problem:
@@ -130,7 +134,6 @@ def test_columns_count_code_points() -> None:
         ("a: 1\nb: 2\na: 3\n", "duplicate_key", 3, 1),
         ("a: 1\n  b: 2\n", "not_yaml", 2, 4),
         ("a: [1,\nb: 2\n", "not_yaml", 3, 1),
-        ('"passes": {"a": {}},', "no_braces", 1, 1),
     ],
 )
 def test_a_mistake_is_told_at_its_place(text: str, code: str, line: int, column: int) -> None:
@@ -241,7 +244,7 @@ VALUES = st.recursive(
 @settings(max_examples=150, deadline=None, derandomize=True)
 def test_json_of_any_mapping_reads_back_and_both_readers_agree(value: dict[str, object], indent: int | None) -> None:
     text = json.dumps(value, indent=indent, ensure_ascii=False)
-    quick = read_plain(text)
+    quick = read_plain(Lines(text))
     careful = parse(text[:-1] + ("," if value else "") + "}  // end", "json")
     assert careful.problems == ()
     assert careful.root is not None
@@ -250,6 +253,72 @@ def test_json_of_any_mapping_reads_back_and_both_readers_agree(value: dict[str, 
     assert quick.plain() == value
     places = [(node.path, node.offset, node.key_offset) for node in nodes(quick)]
     assert places == [(node.path, node.offset, node.key_offset) for node in nodes(careful.root)]
+
+
+def spots(root: Node) -> list[tuple[str, int | None, int | None, object]]:
+    """All that a reader finds: path, places, and the value of what holds no others, with its type."""
+    return [
+        (
+            node.path,
+            node.offset,
+            node.key_offset,
+            None if node.is_mapping or node.is_list else (type(node.value), node.value),
+        )
+        for node in nodes(root)
+    ]
+
+
+MARKS = "abz019 :-#'\"[]{},\n\n  &*!|>%@`?~.\\\t\r_/=+<é"
+
+
+@given(seed=st.integers(0, 2**32))
+@settings(max_examples=300, deadline=None, derandomize=True)
+def test_both_readers_of_yaml_agree(seed: int) -> None:
+    """Texts as people write them, and the same with a few characters changed: the quick reader is right or gives up."""
+    random = Random(seed)
+    text = YamlScribe(random).write(random_tree(random))
+    for _ in range(4):
+        quick = read_plain_yaml(Lines(text))
+        if quick is not None:
+            root, problems = read_yaml_carefully(Lines(text))
+            assert root is not None, text
+            assert spots(quick) == spots(root), text
+            assert quick.is_list or problems == []
+        at = random.randrange(len(text) + 1)
+        text = text[:at] + random.choice(MARKS) + text[at + random.choice([0, 1, 1, 3]) :]
+
+
+@pytest.mark.parametrize(
+    "text", [YAML, "a: 1\n", "---\na:\n- b: [x, {c: 'd'}]\n  e: \"f\\n\"\n-   - 1\n    - 2.5e3\ng: h i\n"]
+)
+def test_yaml_as_people_write_it_is_read_the_quick_way(text: str) -> None:
+    assert read_plain_yaml(Lines(text)) is not None
+    assert read_plain_yaml(Lines(text.replace("\n", "\r\n"))) is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("yes", "yes"), ("on", "on"), ("null", None), ("~", None), ("", None), ("True", True), ("0x10", 16), ("007", 7),
+        ("1_000", 1000), (".5", 0.5), ("1e-4", 1e-4), ("2024-05-01", "2024-05-01"), ("12:30", "12:30"), ("- 1", None),
+        ("a # b", "a"), ("a#b", "a#b"), ("http://x/y", "http://x/y"), ("it's", "it's"), ("=", "="), ("1.2.3", "1.2.3"),
+    ],
+)  # fmt: skip
+def test_scalars_of_yaml(text: str, value: object) -> None:
+    """As YAML 1.2 has it, whichever reader reads it."""
+    if text == "- 1":
+        assert [problem.code for problem in load(f"a: {text}\n").problems] == ["not_yaml"]
+        return
+    node = at(load(f"a: {text}\n"), "a")
+    assert (type(node.value), node.value) == (type(value), value)
+
+
+def test_a_path_is_put_together_from_the_keys() -> None:
+    document = load('{"a.b": [{"": {"c": 1}}]}')
+    assert document.root is not None
+    assert [node.path for node in nodes(document.root)] == ["", "a.b", "a.b.0", "a.b.0.", "a.b.0..c"]
+    assert [node.path for node in nodes(document.root.copy())] == [node.path for node in nodes(document.root)]
+    assert repr(document.root.value["a.b"]) == "<a.b: [{'': {'c': 1}}]>"
 
 
 @given(text=st.text(max_size=60) | st.text(alphabet='{}[]:,"\\ \n\t/*-+.eE0123456789truefalsn#&*!|>', max_size=60))

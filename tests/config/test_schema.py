@@ -50,6 +50,40 @@ def test_lookups() -> None:
     assert len(schema.passes) > 70
 
 
+def test_what_passes_take_and_give() -> None:
+    """Some of Olive's annotations are texts of names that are imported for type checkers only."""
+    schema = load_schema()
+    assert (schema.pass_fact("LoRA", "takes"), schema.pass_fact("LoRA", "gives")) == (["HfModel"], ["HfModel"])
+    assert schema.pass_fact("Rtn", "takes") == ["HfModel"]
+    assert schema.pass_fact("ModelBuilder", "takes") == ["HfModel", "ONNXModel"]
+    assert schema.pass_fact("OptimumConversion", "gives") == ["CompositeModel", "ONNXModel"]
+    known = [name for name in schema.passes if schema.pass_fact(name, "takes") and schema.pass_fact(name, "gives")]
+    assert len(known) > 70
+
+
+def test_facts_of_transformers_and_datasets() -> None:
+    schema = load_schema()
+    assert "text-generation" in schema.tasks
+    assert "text-generation" in schema.trainable_tasks
+    assert schema.data["training_args"]["schedulers"]["warmup_stable_decay"]["needs"] == ["num_decay_steps"]
+    assert "mlflow" in schema.data["training_args"]["trackers"]
+    assert "split_batches" in schema.data["training_args"]["mappings"]["accelerator_config"]
+    load = schema.component("load_dataset", "huggingface_dataset", "csv")
+    assert load is not None
+    assert load.parameters["skiprows"].type != "any"
+    assert load.parameters["revision"].type == {"any": ["str", "none"]}
+    assert load.parameters["download_config"].type == "none"  # an object of datasets, which no text can hold
+    arguments = schema.training_args(schema.training_model("LoRA")).parameters
+    assert "none" not in arguments["report_to"].type["any"]  # Olive's own field, which takes no null
+    assert arguments["bf16"].type == {"any": ["bool", "none"]}
+
+
+def test_forms_that_the_installed_olive_fails_on_are_tried_not_listed() -> None:
+    schema = load_schema()
+    assert "serialize_backend" in schema.defect("custom_metric")
+    assert schema.defect("something else") == ""
+
+
 def test_another_version_is_rebuilt_once_and_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What asks Olive is replaced by what writes a file: that it is asked once, and where, is the point here."""
     monkeypatch.setenv("PHINB_HOME", str(tmp_path))

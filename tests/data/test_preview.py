@@ -179,7 +179,7 @@ def test_a_tokenizer_without_bos_is_told(tokenizer: Tokenizer, folder: Path) -> 
 
     special = {name: text for name, text in tokenizer.special.items() if name != "bos_token"}
     found = show(dataclasses.replace(tokenizer, special=special), folder, strategy="line-by-line")
-    assert [problem.code for problem in found.problems] == ["no_special_token"]
+    assert found.problems[0].code == "no_special_token"
     assert "".join(found.sequences[0].tokens).startswith("None the last bus")
 
 

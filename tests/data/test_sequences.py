@@ -1,24 +1,39 @@
-"""Where tokens come from, and what the numbers count. That ids equal Olive's is tested in test_parity.py."""
+"""Where tokens come from, and what Olive refuses.
+
+That ids equal Olive's is tested in test_parity.py, what is counted in test_statistics.py.
+"""
 
 from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phinb.data.layout import lay_out
 from phinb.data.recipe import Recipe, check_recipe, read_recipe
-from phinb.data.sequences import tokenize
-from phinb.data.statistics import count_held_out, count_steps, summarize
-from phinb.errors import PhinbError
+from phinb.data.scan import Scan
+from phinb.data.sequences import trace
+from phinb.data.template import TEMPLATE
+from phinb.data.texts import trace_text
 from phinb.models.tokenizers import Tokenizer
+from phinb.types import Span
+from tests.data.scanning import make_scan
 
 ROWS = [{"phrase": "the last bus had gone", "tone": "sadness"}, {"phrase": "shoes", "tone": "joy"}]
-LINES = Recipe(text_template="{phrase} => {tone}", strategy="line-by-line", max_seq_len=40)
+LINES = {"text_template": "{phrase} => {tone}", "strategy": "line-by-line", "max_seq_len": 40}
 
 
-def test_each_token_knows_its_row_and_field(tokenizer: Tokenizer) -> None:
-    first, second = tokenize(ROWS, LINES, tokenizer).sequences()
+def scanned(folder: Path, tokenizer: Tokenizer, rows: list[dict[str, str]] = ROWS, **params: Any) -> Scan:
+    scan = make_scan(folder, rows, tokenizer, **(LINES | params))
+    scan.run()
+    return scan
+
+
+def test_each_token_knows_its_row_and_field(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    scan = scanned(tmp_path, tokenizer)
+    first, second = scan.sequence(0), scan.sequence(1)
     by_field: dict[str, str] = {}
     for token, span in zip(first.tokens, first.spans, strict=True):
         name = "none" if span is None else span.field
@@ -30,8 +45,25 @@ def test_each_token_knows_its_row_and_field(tokenizer: Tokenizer) -> None:
     assert {span.row for span in second.spans if span} == {1}
 
 
-def test_padding_has_no_label_no_mask_and_no_span(tokenizer: Tokenizer) -> None:
-    sequence = tokenize(ROWS, LINES, tokenizer).sequences()[1]
+@given(data=st.data())
+def test_a_token_comes_from_the_field_with_most_of_its_characters(data: st.DataObject, tokenizer: Tokenizer) -> None:
+    text = st.text(st.sampled_from("the last bus é😀=>"), max_size=9)
+    row = data.draw(st.fixed_dictionaries({"a": text, "b": text}))
+    template = data.draw(st.lists(st.sampled_from(["{a}", "{b}", " ", "the", "=>"]), min_size=1).map("".join))
+    recipe = Recipe(text_template=template, add_special_tokens=data.draw(st.booleans()))
+    written, stretches = trace_text(row, recipe, tokenizer)
+    found = trace(row, 7, recipe, tokenizer)
+    encoding = tokenizer.encode(written)
+    assert found.ids == encoding.ids
+    for (start, end), span in zip(encoding.offsets, found.spans, strict=True):
+        shares = [(max(0, min(end, one.end) - max(start, one.start)), at) for at, one in enumerate(stretches)]
+        most, at = max(shares, default=(0, 0))
+        name = stretches[at].field if most else TEMPLATE
+        assert span == (None if name is None else Span(7, name))
+
+
+def test_padding_has_no_label_no_mask_and_no_span(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    sequence = scanned(tmp_path, tokenizer).sequence(1)
     padding = [index for index, token in enumerate(sequence.input_ids) if token == tokenizer.pad_id]
     assert len(sequence.input_ids) == 40
     assert padding
@@ -41,72 +73,19 @@ def test_padding_has_no_label_no_mask_and_no_span(tokenizer: Tokenizer) -> None:
     assert trained == [token for token in sequence.input_ids if token != tokenizer.pad_id]
 
 
-def test_a_joined_sequence_spans_rows(tokenizer: Tokenizer) -> None:
-    recipe = Recipe(text_template="{phrase} {tone}", strategy="join", max_seq_len=30)
-    tokenized = tokenize(ROWS * 4, recipe, tokenizer)
-    rows = [sorted({span.row for span in one.spans if span}) for one in tokenized.sequences()]
+def test_a_joined_sequence_spans_rows(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    scan = scanned(tmp_path, tokenizer, ROWS * 40, strategy="join", max_seq_len=30)
+    rows = [sorted({span.row for span in scan.sequence(index).spans if span}) for index in range(scan.count)]
     assert all(len(one) > 1 for one in rows)
-    stats = summarize(tokenized)
-    total = sum(stats.lengths) + len(tokenized.joiner) * 8
-    assert stats.tokens + stats.dropped_tokens == total
-    assert (stats.truncated_rows, stats.rows, stats.sequences) == (0, 8, len(rows))
+    assert {row for one in rows for row in one} >= set(range(79))
+    assert all(one == list(range(one[0], one[-1] + 1)) for one in rows)
 
 
-def test_truncation_is_counted(tokenizer: Tokenizer) -> None:
-    recipe = Recipe(text_template="{phrase} => {tone}", strategy="line-by-line", max_seq_len=12)
-    stats = summarize(tokenize(ROWS, recipe, tokenizer))
-    assert [length > 12 for length in stats.lengths] == [True, False]
-    assert (stats.truncated_rows, stats.dropped_tokens) == (1, stats.lengths[0] - 12)
-    assert stats.tokens == stats.trained_tokens == 12 + stats.lengths[1]
-
-
-def test_empty_texts_are_counted_and_left_out(tokenizer: Tokenizer) -> None:
-    recipe = Recipe(text_cols=("phrase",), strategy="line-by-line", add_special_tokens=False)
+def test_empty_texts_are_left_out(tokenizer: Tokenizer, tmp_path: Path) -> None:
     rows = [{"phrase": "x"}, {"phrase": ""}, {"phrase": "shoes"}]
-    tokenized = tokenize(rows, recipe, tokenizer)
-    stats = summarize(tokenized)
-    assert (stats.rows, stats.sequences, stats.empty_rows, stats.lengths[1]) == (3, 2, 1, 0)
-    assert {span.row for one in tokenized.sequences() for span in one.spans if span} == {0, 2}
-
-
-def test_a_row_that_gives_no_text_is_named(tokenizer: Tokenizer) -> None:
-    with pytest.raises(PhinbError, match="Row 2 gives no text"):
-        tokenize([{"text": "x"}, {"text": 3}], Recipe(), tokenizer)
-
-
-def test_nothing_to_draw_from_is_said(tokenizer: Tokenizer) -> None:
-    recipe = Recipe(strategy="join-random", max_samples=3, random_seed=1, add_special_tokens=False)
-    with pytest.raises(PhinbError, match="no text to draw"):
-        tokenize([{"text": ""}], recipe, tokenizer)
-
-
-@pytest.mark.parametrize(
-    ("sequences", "batch", "accumulation", "steps"),
-    [(100, 8, 2, 7), (100, 8, 1, 13), (1, 8, 4, 1), (0, 8, 1, None), (10, None, 1, None)],
-)
-def test_steps_of_an_epoch(sequences: int, batch: int | None, accumulation: int, steps: int | None) -> None:
-    assert count_steps(sequences, batch, accumulation) == steps
-
-
-@pytest.mark.slow
-@given(st.integers(2, 300), st.floats(0.01, 0.99))
-def test_held_out_sequences_are_as_many_as_the_library_takes(count: int, share: float) -> None:
-    from datasets import Dataset
-
-    held_out = count_held_out(count, share)
-    if held_out < count:  # the library refuses an empty training part
-        parts = Dataset.from_dict({"x": list(range(count))}).train_test_split(test_size=share, seed=42)
-        assert len(parts["test"]) == held_out
-
-
-@given(st.lists(st.integers(0, 50), max_size=40), st.integers(0, 3), st.integers(1, 60), st.integers(1, 7))
-def test_joined_blocks_lie_end_to_end_and_lose_less_than_one_more(
-    lengths: list[int], joiner: int, size: int, batch: int
-) -> None:
-    blocks = lay_out(lengths, joiner, Recipe(strategy="join", max_seq_len=size, processing_batch_size=batch))
-    total = sum(lengths) + joiner * len(lengths)
-    assert blocks == [(index * size, (index + 1) * size) for index in range(len(blocks))]
-    assert total - len(blocks) * size <= size
+    scan = scanned(tmp_path, tokenizer, rows, text_template=None, text_cols=["phrase"], add_special_tokens=False)
+    assert (scan.count, scan.stats.empty_rows, scan.stats.lengths[1]) == (2, 1, 0)
+    assert {span.row for index in range(2) for span in scan.sequence(index).spans if span} == {0, 2}
 
 
 @pytest.mark.parametrize(

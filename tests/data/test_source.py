@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from phinb.data.json_lines import read_plain
-from phinb.data.source import Rows, parameters, read_rows
+from phinb.data.rows import Unreadable
+from phinb.data.source import FirstRows, open_rows, parameters, read_rows
 
 ROWS = [{"phrase": f"phrase {number}", "tone": "joy" if number % 2 else "fear"} for number in range(10)]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The library's cache, so that no test finds what another left."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path_factory.mktemp("datasets"))
-        yield
 
 
 @pytest.fixture
@@ -31,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def read(folder: Path, limit: int | None = None, **params: Any) -> Rows:
+def read(folder: Path, limit: int | None = None, **params: Any) -> FirstRows:
     settings = {"data_name": "json", "split": "train", **params}
     return read_rows({"name": "train", "load_dataset_config": settings}, folder, limit)
 
@@ -69,7 +62,7 @@ def test_compressed_files_are_the_librarys_business(folder: Path) -> None:
 def test_a_pattern_is_resolved(folder: Path) -> None:
     assert list(read(folder, data_files="r*.json").rows) == ROWS
     problem = read(folder, data_files="q*.json").problems[0]
-    assert (problem.code, problem.message) == ("data_empty", "There are no rows in q*.json.")
+    assert (problem.code, problem.message) == ("data_missing", f"No file matches {folder / 'q*.json'}.")
 
 
 def test_another_encoding_that_is_said_is_fine(tmp_path: Path) -> None:
@@ -87,7 +80,7 @@ def test_another_encoding_that_is_said_is_fine(tmp_path: Path) -> None:
         (b'{"a": "x"}\n\n{"a": "y",}\n', "not_json", "rows.json, line 3, is not a JSON object"),
         (b'{"a": "x"}\n"y"\n', "not_json", "line 2, is not a JSON object: it is not an object in braces"),
         (b"phrase,tone\nx,y\n", "not_json", "line 1"),
-        (b'{"a": "x", "a": "y"}\n', "data_unreadable", "specified twice"),
+        (b'{"a": "x", "a": "y"}\n', "not_json", 'line 1, is not a JSON object: the key "a" stands in it twice'),
     ],
 )
 def test_what_is_wrong_with_a_file_is_said(content: bytes, code: str, words: str, tmp_path: Path) -> None:
@@ -119,7 +112,7 @@ def test_what_is_wrong_with_the_parameters_is_said(params: Any, code: str, hint:
     rows = read(folder, **params)
     assert [(problem.severity, problem.code) for problem in rows.problems] == [("error", code)]
     assert hint in rows.problems[0].hint
-    assert rows.total is None
+    assert (rows.total,) == (None,)
 
 
 def test_olives_default_split_is_named(folder: Path) -> None:
@@ -157,44 +150,75 @@ def test_columns_that_became_something_else_are_told(
     assert all(words in problem.message for words, problem in zip(warnings, rows.problems, strict=True))
 
 
-texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+def test_rows_know_what_they_are(folder: Path) -> None:
+    rows = open_rows({"name": "t", "load_dataset_config": {"data_name": "json", "data_files": "rows.json"}}, folder)
+    assert (rows.ok, rows.total, rows.columns, bool(rows), rows.page(0, 5), list(rows.batches())) == (
+        False,
+        None,
+        (),
+        False,
+        [],
+        [],
+    )
+    loading = {"data_name": "json", "data_files": ["rows.json", "rows.json"], "split": "train"}
+    rows = open_rows({"name": "t", "load_dataset_config": loading}, folder)
+    assert (rows.ok, bool(rows), rows.description, len(rows)) == (True, True, "rows.json, rows.json", 20)
+    assert rows.page(8, 12) == [ROWS[8], ROWS[9], ROWS[0], ROWS[1]]
+
+
+def test_a_filter_reads_only_what_it_must(tmp_path: Path) -> None:
+    lines = [{"n": number, "tone": "joy" if number % 700 == 0 else "fear"} for number in range(9000)]
+    (tmp_path / "rows.json").write_text("".join(json.dumps(row) + "\n" for row in lines), encoding="utf-8")
+    loading = {"data_name": "json", "data_files": "rows.json", "split": "train[:8000]", "chunksize": 5000}
+    rows = open_rows({"name": "t", "load_dataset_config": {**loading, "col_filters": {"tone": "joy"}}}, tmp_path)
+    assert rows.page(0, 3) == [lines[0], lines[700], lines[1400]]
+    assert [row["n"] for batch in rows.batches(4) for row in batch] == list(range(0, 8000, 700))
+    assert rows.total == 12
+    assert rows.page(10, 20) == [lines[7000], lines[7700]]
+    assert rows.page(0, 2) == [lines[0], lines[700]]
+    none = open_rows({"name": "t", "load_dataset_config": {**loading, "col_filters": {"tone": "JOY"}}}, tmp_path)
+    assert (none.ok, none.problems) == (True, ())
+    assert none.count() == 0
+    assert [problem.code for problem in none.problems] == ["data_empty"]
 
 
 @pytest.mark.slow
-@given(
-    st.lists(st.tuples(texts, texts), min_size=1, max_size=6), st.booleans(), st.sampled_from(["\n", "\r\n", "\n\n"])
-)
-@settings(max_examples=60, deadline=None)
-def test_plain_lines_are_read_as_the_library_reads_them(
-    pairs: list[tuple[str, str]], ascii_only: bool, end: str
-) -> None:
-    import tempfile
-
+@pytest.mark.parametrize("name", ["rows.json", "rows.csv"])
+@pytest.mark.parametrize("filters", [{"n": 1}, {"n": 1.0, "tone": "joy"}, {"tone": None}, {"n": "1"}])
+def test_filters_are_olives(name: str, filters: dict[str, Any], tmp_path: Path) -> None:
+    """The lambda of olive.data.component.load_dataset.huggingface_dataset, under datasets itself."""
     from datasets import load_dataset
 
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "rows.json"
-        lines = [json.dumps({"a": one, "b": two}, ensure_ascii=ascii_only) for one, two in pairs]
-        file.write_bytes(end.join(lines).encode("utf-8"))
-        read = read_plain([file])
-        if read is not None:
-            expected = load_dataset("json", data_files=str(file), split="train", cache_dir=folder)
-            assert read == list(expected)
+    (tmp_path / "rows.json").write_text(
+        '{"n": 1, "tone": "joy"}\n{"n": 2, "tone": null}\n{"n": 1, "tone": "fear"}\n', encoding="utf-8"
+    )
+    (tmp_path / "rows.csv").write_text("n,tone\n1,joy\n2,NA\n1,fear\n", encoding="utf-8")
+    kind = name.split(".")[1]
+    dataset = load_dataset(kind, data_files=str(tmp_path / name), split="train", cache_dir=str(tmp_path / "cache"))
+    expected = list(dataset.filter(lambda row: all(row[column] == value for column, value in filters.items())))
+    read_ = read(tmp_path, data_name=kind, data_files=name, col_filters=filters)
+    assert list(read_.rows) == expected
+    assert bool(read_.problems) == (not expected)
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        '{"a": 1}',
-        '{"a": "x"}\n{"a": null}',
-        '{"a": "x"}\n{"b": "x"}',
-        '{"a": "x"}\n{"a": "2024-05-01 at noon"}',
-        '[{"a": "x"}]',
-        '{"a": "\\ud800"}',
-        '{"a": {"b": "x"}}',
-        '{"a": "x"} {"a": "y"}',
-    ],
-)
-def test_what_is_not_plain_is_left_to_the_library(content: str, tmp_path: Path) -> None:
-    (tmp_path / "rows.json").write_text(content, encoding="utf-8")
-    assert read_plain([tmp_path / "rows.json"]) is None
+def test_errors_of_one_row_stand_for_all(folder: Path) -> None:
+    with (folder / "rows.json").open("a", encoding="utf-8") as file:
+        file.write("{\n")
+    rows = read(folder, limit=3, data_files="rows.json")
+    assert (rows.rows, rows.total, [problem.code for problem in rows.problems]) == ((), None, ["not_json"])
+    loading = {"data_name": "json", "data_files": "rows.json", "split": "train"}
+    with pytest.raises(Unreadable):
+        open_rows({"name": "t", "load_dataset_config": loading}, folder).count()
+
+
+def test_plain_lines_load_nothing_heavy(folder: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from phinb.data.source import open_rows\n"
+        "settings = {'data_name': 'json', 'data_files': 'rows.json', 'split': 'train[:50%]'}\n"
+        "assert len(open_rows({'load_dataset_config': settings}, Path())) == 5\n"
+        "heavy = {'torch', 'datasets', 'pyarrow', 'pandas', 'fsspec'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -121,10 +121,23 @@ def test_ids_and_chats_are_those_of_transformers(make: Any, tiny: Path, tmp_path
     for text in [*TEXTS, "I walk", "a <|user|>  b"]:
         expected = theirs(text, add_special_tokens=False).input_ids
         assert list(ours.encode(text).ids) == expected, text
-        assert ours.encode_ids([text]) == [expected]
+        ids, lengths = ours.encode_flat([text, "x", text])
+        assert (ids[: lengths[0]].tolist(), ids[lengths[0] + lengths[1] :].tolist()) == (expected, expected)
+        assert [one.ids for one in ours.encode_raw([text])] == [expected]
     assert (ours.bos_id, ours.eos_id) == (theirs.bos_token_id, theirs.eos_token_id)
     assert ours.pad_id == theirs.pad_token_id
     assert ours.vocabulary_size == len(theirs)
     for prompt in (True, False):
         expected_text = theirs.apply_chat_template(CHAT, tokenize=False, add_generation_prompt=prompt)
         assert ours.render_chat(CHAT, add_generation_prompt=prompt) == expected_text
+
+
+@pytest.mark.parametrize(("named", "expected"), [(None, {2}), (5, {2, 5}), ([2, 6, 7], {2, 6, 7}), ("gone", {2})])
+def test_generation_stops_at_eos_and_at_what_the_model_names(
+    named: Any, expected: set[int], tiny: Path, tmp_path: Path
+) -> None:
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(tiny / name, tmp_path / name)
+    if named != "gone":
+        (tmp_path / "generation_config.json").write_text(json.dumps({"eos_token_id": named}), encoding="utf-8")
+    assert load_tokenizer(tmp_path).stop_ids == expected

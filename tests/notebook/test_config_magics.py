@@ -83,6 +83,44 @@ def test_the_upgrade_of_an_old_form_is_listed(shell: Shell, sample_data: Path) -
     assert f"{count} changes by the upgrade</summary>" in html
 
 
+def test_show_prints_the_text_as_it_stands(shell: Shell, sample_data: Path) -> None:
+    text = "// first\n" + GOOD
+    shell.execute(f"%%olive_config emotion\n{text}")
+    assert shell.execute("%olive_config emotion --show").stdout == text
+    file = sample_data / "emotion.json"
+    assert shell.execute(f"%olive_config {file} --show").stdout == file.read_text(encoding="utf-8")
+
+
+def test_two_configurations_side_by_side(shell: Shell, tmp_path: Path) -> None:
+    shell.execute(f"%%olive_config a\n{GOOD}")
+    shell.execute("%%olive_config b\n" + GOOD.replace('"r": 8', '"r": 16').replace('"alpha"', '"lora_alpha"'))
+    captured = shell.execute("%olive_config a --against b")
+    (output,) = captured.outputs
+    row = next(line for line in output.data["text/plain"].splitlines() if line.startswith("passes.lora.r"))
+    assert row.split("  ")[-1].strip() == "16 (you · line 17)"
+    assert "8 (you · line 17)" in row
+    assert "alpha" not in output.data["text/plain"], "the old key means the same"
+    assert "a against b: 1 value differs" in output.data["text/html"]
+    (tmp_path / "same.json").write_text(GOOD, encoding="utf-8")
+    assert "no value differs" in shell.text(f"%olive_config a --against {tmp_path / 'same.json'}")
+
+
+def test_what_differs_from_the_defaults_is_folded_away(shell: Shell) -> None:
+    html = shell.html(f"%%olive_config emotion\n{GOOD}")
+    assert "values differ from their defaults</summary>" in html
+    assert "passes.<wbr>lora.<wbr>r<" in html
+    assert len(html) < 100_000
+
+
+def test_a_signs_direction_cannot_hide_what_a_name_is(shell: Shell) -> None:
+    evil = "\u202e<b>name"
+    captured = shell.execute("%%olive_config emotion\n" + GOOD.replace('"alpha"', f'"{evil}"'))
+    for data in captured.outputs[0].data.values():
+        assert "\u202e" not in data
+        assert "\\u202e" in data
+    assert "<b>name" not in captured.outputs[0].data["text/html"]
+
+
 def test_check_looks_at_the_data_too(shell: Shell, rows: Path) -> None:
     shell.execute(f"%%olive_config emotion\n{GOOD}")
     assert "ready to run" in shell.text("%olive_check emotion") or "warning" in shell.text("%olive_check emotion")

@@ -219,7 +219,7 @@ def test_a_loss_on_the_completion_is_what_the_preview_shows(make_config: MakeCon
     run = finished(phinb.start(config, until="lora"))
     said = [notice.message for notice in run.state.notices if notice.code == "loss_on"]
     assert said == [
-        f"The loss on train is on the completion: {stats.trained_tokens:,} of {stats.tokens:,} tokens are trained on."
+        f"The loss is on the completion: {stats.trained_tokens:,} of {stats.tokens:,} tokens are trained on."
     ]
     whole = finished(phinb.start(make_config(), until="lora"))
     first = {metric.step: metric.values["loss"] for metric in run.state.metrics if "loss" in metric.values}[1]

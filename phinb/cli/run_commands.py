@@ -1,0 +1,162 @@
+"""phinb run, runs, attach, stop, resume, compare, model, doctor: what is done, and with what."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from phinb.cli.commands import Commands, add, add_files, load
+from phinb.cli.output import write_forecast, write_table
+from phinb.errors import PhinbError
+
+
+def add_commands(commands: Commands) -> None:
+    run = add_files(commands, "run", _run, "Run a configuration and follow it; Ctrl-C stops and keeps, twice cancels.")
+    run.add_argument("--until", metavar="PASS", help="the last pass to run")
+    run.add_argument("--from", dest="from_", metavar="PASS", help="use no earlier result from this pass on")
+    run.add_argument("--fresh", action="store_true", help="use no earlier result at all")
+    run.add_argument("--detach", action="store_true", help="print the run's id and leave it to itself")
+    add(commands, "runs", _runs, "List the runs, newest first.")
+    attach = add(commands, "attach", _attach, "Follow a run that goes on, or show how it ended.")
+    stop = add(commands, "stop", _stop, "End a run's training and keep what is trained.")
+    stop.add_argument("--cancel", action="store_true", help="end the run now, with nothing kept but its checkpoints")
+    resume = add(commands, "resume", _resume, "Go on with a run that was cancelled or failed.")
+    compare = add(commands, "compare", _compare, "Measure the variants of a run on the same rows.")
+    compare.add_argument("--rows", metavar="PATH", help="rows, or a data config's name; by default the evaluation data")
+    compare.add_argument("--save", metavar="PATH", help="write the comparison as JSON")
+    for sub in (attach, stop, resume, compare):
+        sub.add_argument("run", metavar="RUN", help="an id, a unique part of one, a folder, or a configuration's name")
+    model = add(commands, "model", _model, "Make an embedded model (phinb://demo, phinb://tiny) and print its folder.")
+    model.add_argument("reference", metavar="REF")
+    doctor = add(
+        commands, "doctor", _doctor, "Look at the installation and the machine; exit 1 where something must be mended."
+    )
+    doctor.add_argument("--json", action="store_true", help="the findings as JSON, for programs")
+
+
+def _run(options: argparse.Namespace) -> int:
+    from phinb.api import preflight, start
+
+    config = load(options)
+    if config.ok:
+        print(write_forecast(preflight(config).forecast), file=sys.stderr)
+    started = start(config, until=options.until, from_=options.from_, fresh=options.fresh)
+    if options.detach:
+        print(started.id)
+        return 0
+    print(f"{started.id} in {started.folder}", file=sys.stderr)
+    return _follow(started, owner=True)
+
+
+def _follow(run: Any, owner: bool) -> int:
+    """Tell a run's story until it ends.
+
+    Ctrl-C of who started it (`owner`) stops and keeps at first, and cancels at the second; others only look away.
+    """
+    from phinb.workflow.narration import Chronicle
+
+    chronicle = Chronicle(write=lambda line: print(line, flush=True))
+    interrupts = 0
+    while True:
+        try:
+            state = run.state
+            chronicle.tell(state)
+            if state.ended:
+                break
+            time.sleep(0.2)
+        except KeyboardInterrupt:
+            if not owner:
+                print(f"{run.id} goes on; phinb stop {run.id} ends its training.", file=sys.stderr)
+                return 130
+            interrupts += 1
+            if interrupts == 1:
+                print("Stopping: what is trained is kept. Ctrl-C again cancels.", file=sys.stderr)
+                run.stop()
+            else:
+                run.cancel()
+    chronicle.close(state)
+    return 0 if state.status in ("succeeded", "stopped") else 1
+
+
+def _runs(options: argparse.Namespace) -> int:
+    from phinb.api import runs
+
+    rows = [("run", "name", "status", "passes", "started")]
+    for run in runs():
+        state = run.state
+        done = sum(item.status == "done" for item in state.passes.values())
+        began = time.strftime("%Y-%m-%d %H:%M", time.localtime(state.queued_at)) if state.queued_at else ""
+        rows.append((run.id, run.name, state.status, f"{done} of {len(state.passes)}", began))
+    print(write_table(rows) if len(rows) > 1 else "There is no run yet.")
+    return 0
+
+
+def _attach(options: argparse.Namespace) -> int:
+    from phinb.api import open_run
+
+    return _follow(open_run(options.run), owner=False)
+
+
+def _stop(options: argparse.Namespace) -> int:
+    from phinb.api import open_run
+
+    run = open_run(options.run)
+    if run.state.ended:
+        print(f"{run.id} has ended already: {run.state.status}.")
+    elif options.cancel:
+        run.cancel()
+        print(f"{run.id} is cancelled.")
+    else:
+        run.stop()
+        print(f"{run.id} ends its training after the current step; the later passes still run.")
+    return 0
+
+
+def _resume(options: argparse.Namespace) -> int:
+    from phinb.api import open_run
+
+    return _follow(open_run(options.run).resume(), owner=True)
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from phinb.api import compare
+
+    if options.save and not Path(options.save).absolute().parent.is_dir():
+        raise PhinbError(f"{options.save} cannot be written: there is no such folder.", "Make it first.")
+    comparison = compare(options.run, rows=options.rows, on_event=_tell_measuring)
+    print(comparison.to_text())
+    if options.save:
+        comparison.save(Path(options.save))
+    return 1 if any(measured.error for measured in comparison.measurements) else 0
+
+
+def _tell_measuring(event: Any) -> None:
+    if event.type == "pass_started":
+        print(f"measuring {event.pass_name} ...", file=sys.stderr, flush=True)
+    elif event.type == "notice":
+        print(event.message, file=sys.stderr)
+
+
+def _model(options: argparse.Namespace) -> int:
+    from phinb.models.references import resolve_model
+
+    said = set()
+
+    def tell(what: str, done: float | None, total: float | None) -> None:
+        if what not in said:
+            said.add(what)
+            print(f"{what} ...", file=sys.stderr, flush=True)
+
+    print(resolve_model(options.reference, progress=tell))
+    return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from phinb.doctor import diagnose, to_json, to_text
+
+    findings = diagnose()
+    print(to_json(findings) if options.json else to_text(findings))
+    return 1 if any(finding.status == "error" for finding in findings) else 0

@@ -1,0 +1,235 @@
+"""What is wrong with training data that would not stop a run: each mistake as a problem, with what mends it.
+
+Pure functions over the numbers of a data config (types.DataStats), its recipe, its first rows and sequences, and what
+its trainer was told. Here stand those of the sequences: none, untrained, cut off, endless; the others in
+number_guards.py, row_guards.py and prompt_guards.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from phinb.data.completion_loss import IGNORED
+from phinb.data.number_guards import check_batches, check_leaks, check_shares
+from phinb.data.prompt_guards import check_prompts
+from phinb.data.recipe import Recipe
+from phinb.data.remedies import set_values
+from phinb.data.row_guards import check_leaking_answer, check_special_texts
+from phinb.data.trainer import Trainer
+from phinb.models.tokenizers import Tokenizer
+from phinb.types import DataStats, Fix, Problem
+from phinb.types import Sequence as TrainingSequence
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the guards look at. `name` is the data config's; `rows` and `sequences` are its first ones, as many as are
+    at hand; `answer` is the column of the template, or the role of the chat, that is to be predicted."""
+
+    name: str
+    stats: DataStats
+    recipe: Recipe
+    tokenizer: Tokenizer
+    rows: Sequence[Row] = ()
+    sequences: Sequence[TrainingSequence] = ()
+    answer: str | None = None
+    trainer: Trainer | None = None
+
+    @property
+    def path(self) -> str:
+        return f"data_configs.{self.name}.pre_process_data_config"
+
+
+def find_problems(seen: Evidence) -> list[Problem]:
+    """Everything that the guards have to say of a data config, the worst first.
+
+    What keeps Olive from reading the rows at all is not among it (data.scan says that before).
+    """
+    stats = seen.stats
+    if not stats.rows:
+        return []
+    if not stats.sequences:
+        return [_no_sequences(seen)]
+    problems = [
+        *_check_padding_token(seen),
+        *_check_trained(seen),
+        *_check_end(seen),
+        *_check_truncation(seen),
+        *check_prompts(seen.rows, seen.recipe, seen.tokenizer, seen.answer, seen.path),
+        *check_special_texts(seen.rows, seen.recipe, seen.tokenizer, seen.path),
+        *check_leaking_answer(seen.rows, seen.recipe, seen.answer, seen.path),
+        *check_shares(stats, seen.recipe, seen.path),
+        *check_leaks(stats, seen.name),
+    ]
+    if seen.trainer is not None:
+        problems += check_batches(stats, seen.trainer)
+    order = {"error": 0, "warning": 1, "info": 2}
+    return sorted(problems, key=lambda problem: order[problem.severity])
+
+
+def _no_sequences(seen: Evidence) -> Problem:
+    """Olive would go on to a training error that it swallows."""
+    stats, recipe = seen.stats, seen.recipe
+    longest = max(stats.lengths, default=0)
+    where, hint, fix = f"{seen.path}.max_seq_len", "", None
+    if not longest:
+        why, hint = "no row has any text", "Look at the columns that the text is made of."
+    elif recipe.max_samples is not None and recipe.max_samples < 1:
+        why, where, hint = "max_samples is 0", f"{seen.path}.max_samples", "Leave max_samples out."
+        fix = set_values("Take all samples", seen.path, max_samples=None)
+    elif recipe.joins:
+        why = (
+            f"all {stats.rows:,} rows joined have {sum(stats.lengths):,} tokens of text, "
+            f"not enough for one sequence of {recipe.max_seq_len}"
+        )
+        hint = f'Set "strategy" to "line-by-line" and "max_seq_len" to {longest}.'
+        fix = set_values("Make a sequence of each row", seen.path, strategy="line-by-line", max_seq_len=longest)
+    else:
+        why = f"every row is shorter than max_seq_len {recipe.max_seq_len} and dropped (the longest has {longest})"
+        hint = 'Leave drop_short_sequences out, or set "max_seq_len" lower.'
+        fix = set_values("Keep short rows", seen.path, drop_short_sequences=None)
+    return Problem("error", "no_sequences", f"There is no training sequence: {why}.", where, hint=hint, fix=fix)
+
+
+def _check_padding_token(seen: Evidence) -> list[Problem]:
+    """LoRA.collate_batch pads with the tokenizer's pad token, whatever the batch: without one it raises TypeError."""
+    if seen.trainer is None or seen.tokenizer.pad_id is not None:
+        return []
+    message = "The tokenizer has neither a pad nor an eos token: Olive cannot make batches, and training fails at once."
+    hint = 'Name a "pad_token" in the tokenizer_config.json of the model.'
+    return [Problem("error", "no_padding_token", message, seen.path, hint=hint)]
+
+
+def _check_trained(seen: Evidence) -> list[Problem]:
+    """Sequences without a label: a batch of such teaches nothing, and its loss is reported as 0.
+
+    The first label of a sequence does not count: no token stands before it that could predict it.
+    """
+    stats, recipe = seen.stats, seen.recipe
+    barren = stats.sequences if not stats.trained_tokens else stats.untrained or 0
+    if not barren:
+        return []
+    longest = max(stats.lengths, default=0)
+    cut = bool(stats.truncated_rows) and not seen.tokenizer.cuts_left
+    where, fix, hint = seen.path, None, "Look at them in the preview."
+    if recipe.chat_template and not cut:
+        why = f"no message of the role {recipe.trained_field!r} is in it"
+        where, hint = f"{seen.path}.message_col", "Look at the roles of the messages."
+    elif cut and barren < stats.sequences and stats.truncated_answers:
+        return []  # _check_truncation tells it
+    elif cut:
+        why, where = f"max_seq_len {recipe.max_seq_len} cuts the row off before its answer", f"{seen.path}.max_seq_len"
+        fix, hint = _lengthen(seen, longest)
+    elif recipe.joins and stats.trained_tokens:
+        why, where = "a part of a prompt fills it", f"{seen.path}.strategy"
+        hint = f'Set "strategy" to "line-by-line" and "max_seq_len" to {longest}.'
+        fix = set_values("Make a sequence of each row", seen.path, strategy="line-by-line", max_seq_len=longest)
+    elif recipe.context is not None:
+        why, where = f"the stride {recipe.stride} leaves only context", f"{seen.path}.stride"
+    else:
+        why = "it holds no answer"
+    if barren == stats.sequences:
+        message = f"Nothing is trained on in any of the {barren:,} sequences: {why}."
+        return [Problem("error", "nothing_trained", message, where, hint=hint, fix=fix)]
+    message = f"Nothing is trained on in {barren:,} of {stats.sequences:,} sequences, as {why}."
+    return [Problem("warning", "untrained_sequences", message, where, hint=hint, fix=fix)]
+
+
+def _check_end(seen: Evidence) -> list[Problem]:
+    """Whether the model can learn to stop: an end of sequence has to be in the loss."""
+    stats, recipe = seen.stats, seen.recipe
+    if masked := _count_masked_ends(seen):
+        message = (
+            f"The end of sequence is left out of the loss in {masked} of the first {len(seen.sequences)} sequences: it "
+            "is taken for padding, because the pad token is the same."
+        )
+        hint = "Give the tokenizer a pad token of its own, or mask by the attention and not by the token."
+        return [Problem("error", "end_masked", message, seen.path, hint=hint)]
+    if not stats.no_eos or not stats.trained_tokens:
+        return []
+    if stats.no_eos < stats.sequences:
+        unexplained = stats.no_eos - stats.truncated_rows
+        if recipe.joins or unexplained <= 0:
+            return []
+        message = (
+            f"{unexplained:,} of {stats.sequences:,} sequences have no end of sequence in their loss, though they are "
+            "not cut off: the model learns to stop from the others only."
+        )
+        return [Problem("warning", "end_missing", message, seen.path, hint=_ways_to_end(seen))]
+    where, fix = seen.path, None
+    if stats.truncated_rows >= stats.rows - stats.empty_rows and not recipe.joins:
+        why, where = f"max_seq_len {recipe.max_seq_len} cuts it off", f"{seen.path}.max_seq_len"
+        fix, hint = _lengthen(seen, max(stats.lengths))
+    elif recipe.chat_template:
+        why, hint, where = "the chat template writes none", _ways_to_end(seen), f"{seen.path}.chat_template"
+    elif not recipe.add_special_tokens:
+        why, hint, where = "nothing writes one", _ways_to_end(seen), f"{seen.path}.add_special_tokens"
+        fix = _end_texts(seen)
+    else:
+        why, hint = f"the texts end in {seen.tokenizer.eos}, which is no token", "Look at the tokenizer's files."
+    message = f"No sequence has an end of sequence in its loss ({why}): the model never learns to stop."
+    return [Problem("warning", "no_end_of_sequence", message, where, hint=hint, fix=fix)]
+
+
+def _ways_to_end(seen: Evidence) -> str:
+    ends = " or ".join(repr(seen.tokenizer.piece(token)) for token in sorted(seen.tokenizer.stop_ids))
+    if seen.recipe.chat_template:
+        return f"Let the chat template end each answer with {ends or 'the eos token'}."
+    return f'Set "add_special_tokens" to true, or let the template end with {ends or "the eos token"}.'
+
+
+def _end_texts(seen: Evidence) -> Fix | None:
+    """bos and eos from Olive where the tokenizer has both, else eos in the template."""
+    bos, eos, template = seen.tokenizer.bos, seen.tokenizer.eos, seen.recipe.text_template
+    if bos and eos:
+        return set_values("Let the texts begin with bos and end with eos", seen.path, add_special_tokens=True)
+    if eos and template:
+        ended = template + eos.replace("{", "{{").replace("}", "}}")
+        return set_values("End the template with eos", seen.path, text_template=ended)
+    return None
+
+
+def _count_masked_ends(seen: Evidence) -> int:
+    """Sequences whose last token is an eos that is attended to and has no label, where all the rest has one."""
+    eos = seen.tokenizer.eos_id
+    if seen.recipe.trained_field is not None or eos is None:
+        return 0
+    return sum(_ends_masked(one, eos) for one in seen.sequences)
+
+
+def _ends_masked(sequence: TrainingSequence, eos: int) -> bool:
+    real = [index for index, attended in enumerate(sequence.attention_mask) if attended]
+    labels = [sequence.labels[index] for index in real]
+    return len(real) > 1 and sequence.input_ids[real[-1]] == eos and labels[-1] == IGNORED and labels[-2] != IGNORED
+
+
+def _check_truncation(seen: Evidence) -> list[Problem]:
+    stats, recipe = seen.stats, seen.recipe
+    if not stats.truncated_rows:
+        return []
+    longest = max(stats.lengths)
+    side = "beginning" if seen.tokenizer.cuts_left else "end"
+    fix, hint = _lengthen(seen, longest)
+    rows = f"{stats.truncated_rows:,} of {stats.rows:,} rows are longer than max_seq_len {recipe.max_seq_len}"
+    message = f"{rows} (the longest has {longest:,} tokens): their {side} is cut off and never learnt."
+    code = "truncated_rows"
+    if stats.truncated_answers:
+        which = ", ".join(map(str, stats.cut_answers[:5])) + (", ..." if stats.truncated_answers > 5 else "")
+        message += f" In {stats.truncated_answers:,} of them a part of the answer is lost"
+        message += f" (rows {which})" if which else ""
+        message += f", in {stats.untrained:,} all of it: they teach nothing." if stats.untrained else "."
+        code = "truncated_answers"
+    return [Problem("warning", code, message, f"{seen.path}.max_seq_len", hint=hint, fix=fix)]
+
+
+def _lengthen(seen: Evidence, longest: int) -> tuple[Fix | None, str]:
+    """max_seq_len as long as the longest row, where the model takes so much."""
+    limit = seen.tokenizer.max_length
+    if limit is not None and longest > limit:
+        return None, f"Shorten the rows: the model takes {limit:,} tokens."
+    hint = f'Set "max_seq_len" to {longest}, or shorten the rows.'
+    return set_values(f"Allow {longest} tokens", seen.path, max_seq_len=longest), hint
