@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from phinb.config import Config, load_config
-from phinb.config.check_data import EVALUATION_NAMES
+from phinb.config.checks.data import EVALUATION_NAMES
 from phinb.data.preview import find_data_config, preview
 from phinb.errors import ConfigError, PhinbError
 from phinb.folders import Report
@@ -17,7 +17,7 @@ from phinb.workflow.preflight import preflight
 from phinb.workflow.runner import Run, launch, open_run, runs
 
 if TYPE_CHECKING:
-    from phinb.config.gallery import StartingPoint
+    from phinb.config.starting.gallery import StartingPoint
     from phinb.evaluation.choice import Choice
     from phinb.evaluation.comparison import Comparison
 
@@ -81,7 +81,7 @@ def gallery(name: str | None = None) -> tuple[StartingPoint, ...] | str:
     The text is JSON with comments, for load_config or a %%olive_config cell; it speaks of train.jsonl and test.jsonl
     with the columns phrase and tone. Raises PhinbError, naming the nearest, for a name that is not there.
     """
-    from phinb.config.gallery import starting_points, starting_text
+    from phinb.config.starting.gallery import starting_points, starting_text
 
     return starting_points() if name is None else starting_text(name)
 

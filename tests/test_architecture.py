@@ -140,6 +140,7 @@ def every_module() -> list[str]:
     return names
 
 
+@pytest.mark.slow
 def test_every_module_imports_alone_and_lightly() -> None:
     """Each in a fresh process , so that no order of imports helps."""
     code = """

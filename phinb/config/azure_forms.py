@@ -14,12 +14,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from phinb.config.checks.findings import Findings
 from phinb.config.document import Node
-from phinb.config.findings import Findings
 from phinb.config.sections import text
 
 TOP_LEVEL = ("azureml_client", "azureml_client_config", "workflow_host")
-"""Keys of the outermost level that sent old Olive to Azure ML; upgrade_azure.py knows what they mean."""
+"""Keys of the outermost level that sent old Olive to Azure ML; upgrades/azure.py knows what they mean."""
 
 _ELSEWHERE = re.compile(r"(?:azureml:|abfss?://|wasbs?://|adl://)", re.IGNORECASE)
 

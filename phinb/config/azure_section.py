@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from phinb.config.rules import Bounds
+from phinb.config.checks.rules import Bounds
 from phinb.config.schema import Group, Kind, Parameter
 
 TEXT: Kind = {"any": ["str", "none"]}

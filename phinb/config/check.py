@@ -10,19 +10,19 @@ from __future__ import annotations
 from typing import Any
 
 from phinb.config.azure_forms import TOP_LEVEL, add_azure
-from phinb.config.check_azure import check_address, check_azure
-from phinb.config.check_data import check_data_configs, check_references_to_data
-from phinb.config.check_engine import check_engine, check_systems
-from phinb.config.check_evaluators import check_evaluators
-from phinb.config.check_model import check_model
-from phinb.config.check_passes import check_passes
-from phinb.config.check_secrets import check_secrets, without_secrets
+from phinb.config.checks.azure import check_address, check_azure
+from phinb.config.checks.data import check_data_configs, check_references_to_data
+from phinb.config.checks.engine import check_engine, check_systems
+from phinb.config.checks.evaluators import check_evaluators
+from phinb.config.checks.findings import Findings
+from phinb.config.checks.model import check_model
+from phinb.config.checks.passes import check_passes
+from phinb.config.checks.placeholders import find_texts, is_placeholder
+from phinb.config.checks.root_causes import root_causes
+from phinb.config.checks.rules import PHINB as PHINB_BOUNDS
+from phinb.config.checks.secrets import check_secrets, without_secrets
 from phinb.config.document import Node
-from phinb.config.findings import Findings
 from phinb.config.phinb_section import PHINB
-from phinb.config.placeholders import find_texts, is_placeholder
-from phinb.config.root_causes import root_causes
-from phinb.config.rules import PHINB as PHINB_BOUNDS
 from phinb.config.schema import Schema
 from phinb.config.value_types import show
 from phinb.types import Problem

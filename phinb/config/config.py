@@ -12,16 +12,16 @@ from typing import Any, Literal
 
 from phinb.config.check import check
 from phinb.config.document import Format, Node
-from phinb.config.edits import edit_source, upgraded_source
 from phinb.config.effective import effective_values
 from phinb.config.phinb_section import PHINB
 from phinb.config.pieces import Piece, Reading, Source, read
 from phinb.config.schema import Schema, load_schema
 from phinb.config.sections import passes
-from phinb.config.texts import write_pieces, write_together, write_tree
 from phinb.config.to_come import drop_what_may_come
 from phinb.config.upgrade import upgrade
-from phinb.config.writing import write_anew
+from phinb.config.writing.edits import edit_source, upgraded_source
+from phinb.config.writing.rewriting import write_anew
+from phinb.config.writing.texts import write_pieces, write_together, write_tree
 from phinb.errors import ConfigError
 from phinb.types import Change, Edit, Effective, Problem
 

@@ -2,8 +2,8 @@
 
 `load` takes what a user has: the text of a cell, a path, or a dict; pieces.py puts several of them together. It never
 raises for bad content: whatever is wrong with the form becomes a Problem, and what could be read is there all the same,
-so that the later stages report the rest. JSON is read by json_reader.py (comments and trailing commas allowed), YAML by
-yaml_reader.py.
+so that the later stages report the rest. JSON (comments and trailing commas allowed) and YAML
+are read by the readers in reading/.
 """
 
 from __future__ import annotations
@@ -75,9 +75,9 @@ def parse(
         format = "json" if _looks_like_json(text) else "yaml"  # noqa: A001
     lines = Lines(text, source, format)
     if format == "json":
-        from phinb.config.json_reader import read
+        from phinb.config.reading.json_reader import read
     else:
-        from phinb.config.yaml_reader import read
+        from phinb.config.reading.yaml_reader import read
     outermost, problems, is_open = read(lines)
     root = outermost if outermost is not None and outermost.is_mapping else None
     return Document(text, format, path, root, tuple(problems), outermost, is_open, source)

@@ -1,9 +1,9 @@
 """A configuration as a form: sections, groups and fields, each with what it is, where it comes from, what it may be.
 
-Everything is derived: which fields there are and which values they take from the schema and rules.py, the values and
-their origins from the effective configuration, the problems from the checks. Whatever draws a form (the panel, the
-saved HTML, the documentation) needs these records only. A change of a field is `config.edit(Edit("set", path, value))`,
-or `Edit("remove", path)` for the default.
+Everything is derived: which fields there are and which values they take from the schema and checks/rules.py, the
+values and their origins from the effective configuration, the problems from the checks. Whatever draws a form (the
+panel, the saved HTML, the documentation) needs these records only. A change of a field is
+`config.edit(Edit("set", path, value))`, or `Edit("remove", path)` for the default.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from phinb.config.checks.rules import ADAPTER, DATA, ENGINE, MODEL_BUILDER_PRECISIONS, PASS_CHOICES, TRAINING, Bounds
+from phinb.config.checks.rules import PHINB as PHINB_BOUNDS
 from phinb.config.config import Config
 from phinb.config.document import Node
 from phinb.config.form_fields import Fields, FormField
 from phinb.config.form_hints import FIRST
 from phinb.config.phinb_section import PHINB
-from phinb.config.rules import ADAPTER, DATA, ENGINE, MODEL_BUILDER_PRECISIONS, PASS_CHOICES, TRAINING, Bounds
-from phinb.config.rules import PHINB as PHINB_BOUNDS
 from phinb.config.schema import Parameter, Schema, load_schema
 from phinb.config.sections import ADAPTER_PASSES, COMPONENTS, PassEntry, data_configs, members, passes, text
 from phinb.config.training_defaults import training_defaults

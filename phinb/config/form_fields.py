@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from phinb.config.checks.rules import Bounds
 from phinb.config.config import Config
 from phinb.config.difference import same_value
 from phinb.config.document import Node
 from phinb.config.form_hints import HELP, UNITS, WORDS
-from phinb.config.rules import Bounds
 from phinb.config.schema import Kind, Parameter, Schema
 from phinb.config.sections import data_configs, members, text
 from phinb.config.value_types import fits

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from phinb.config.combining import combine, join
+from phinb.config.checks.findings import nearest
 from phinb.config.document import Document, Node, load, names_a_file, parse
-from phinb.config.findings import nearest
+from phinb.config.reading.combining import combine, join
 from phinb.config.schema import Schema
 from phinb.config.sections import text
 from phinb.types import Problem

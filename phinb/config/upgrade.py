@@ -12,24 +12,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from phinb.config import (
-    upgrade_azure,
-    upgrade_components,
-    upgrade_data,
-    upgrade_engine,
-    upgrade_metrics,
-    upgrade_model,
-    upgrade_packaging,
-    upgrade_passes,
-    upgrade_paths,
-    upgrade_quantization,
-    upgrade_systems,
-    upgrade_training,
-)
 from phinb.config.document import Node
-from phinb.config.rewrite import Rewrite
 from phinb.config.schema import Schema
-from phinb.config.sections import COMPONENTS, data_configs, members, passes
+from phinb.config.sections import COMPONENTS, data_configs, members
+from phinb.config.sections import passes as passes_of
+from phinb.config.upgrades import (
+    azure,
+    components,
+    data,
+    engine,
+    metrics,
+    model,
+    packaging,
+    passes,
+    paths,
+    quantization,
+    systems,
+    training,
+)
+from phinb.config.upgrades.rewrite import Rewrite
 from phinb.types import Change, Problem
 
 Rule = Callable[[Rewrite], None]
@@ -47,14 +48,14 @@ def dissolve_levels(rewrite: Rewrite) -> None:
     """`config`, `extra_args` and `engine` go: their keys stand one level up in today's form."""
     root = rewrite.root
     dissolve(rewrite, root, "engine")
-    model = root.get("input_model")
-    if model is not None:
-        dissolve(rewrite, model, "config")
+    input_model = root.get("input_model")
+    if input_model is not None:
+        dissolve(rewrite, input_model, "config")
     for _, system in members(root, "systems"):
         dissolve(rewrite, system, "config")
     for key in ("host", "target", "workflow_host"):
         _dissolve_system(rewrite, root.get(key))
-    for entry in passes(root):
+    for entry in passes_of(root):
         dissolve(rewrite, entry.node, "config")
         _dissolve_system(rewrite, entry.node.get("host"))
         arguments = entry.node.get("training_args")
@@ -101,68 +102,68 @@ def dissolve(rewrite: Rewrite, holder: Node, level: str) -> None:
 
 RULES: tuple[Rule, ...] = (
     # where things stand
-    upgrade_engine.drop_schema_key,
+    engine.drop_schema_key,
     dissolve_levels,
-    upgrade_data.list_data_configs,
-    upgrade_data.list_inline_data_configs,
-    upgrade_data.keep_dataset,
-    upgrade_components.rename_components,
+    data.list_data_configs,
+    data.list_inline_data_configs,
+    data.keep_dataset,
+    components.rename_components,
     dissolve_component_levels,
-    upgrade_components.spread_params_config,
+    components.spread_params_config,
     # Azure, and the systems
-    upgrade_azure.keep_workspace,
-    upgrade_azure.keep_aml_systems,
-    upgrade_azure.keep_workflow_host,
-    upgrade_packaging.keep_packaging,
-    upgrade_systems.rename_system_types,
-    upgrade_systems.spread_docker_config,
-    upgrade_systems.drop_managed_environments,
-    upgrade_systems.upgrade_accelerators,
-    upgrade_systems.upgrade_engine_providers,
+    azure.keep_workspace,
+    azure.keep_aml_systems,
+    azure.keep_workflow_host,
+    packaging.keep_packaging,
+    systems.rename_system_types,
+    systems.spread_docker_config,
+    systems.drop_managed_environments,
+    systems.upgrade_accelerators,
+    systems.upgrade_engine_providers,
     # the model
-    upgrade_model.rename_model_types,
-    upgrade_model.drop_model_keys,
-    upgrade_model.upgrade_hf_config,
-    upgrade_paths.name_models,
-    upgrade_paths.drop_model_file_format,
+    model.rename_model_types,
+    model.drop_model_keys,
+    model.upgrade_hf_config,
+    paths.name_models,
+    paths.drop_model_file_format,
     # the engine
-    upgrade_engine.drop_output_name,
-    upgrade_engine.drop_disable_search,
-    upgrade_engine.drop_clean_run_cache,
-    upgrade_engine.apply_pass_flows,
-    upgrade_engine.upgrade_search_strategy,
-    upgrade_engine.upgrade_cloud_cache,
-    upgrade_packaging.drop_packaging_extras,
+    engine.drop_output_name,
+    engine.drop_disable_search,
+    engine.drop_clean_run_cache,
+    engine.apply_pass_flows,
+    engine.upgrade_search_strategy,
+    engine.upgrade_cloud_cache,
+    packaging.drop_packaging_extras,
     # data and metrics
-    upgrade_components.place_batch_size,
-    upgrade_components.name_label_column,
-    upgrade_paths.name_data,
-    upgrade_paths.apply_data_root,
-    upgrade_data.upgrade_text_generation,
-    upgrade_metrics.upgrade_function_arguments,
-    upgrade_metrics.name_dummy_data,
-    upgrade_metrics.drop_metric_feeding,
-    upgrade_data.spell_names,
+    components.place_batch_size,
+    components.name_label_column,
+    paths.name_data,
+    paths.apply_data_root,
+    data.upgrade_text_generation,
+    metrics.upgrade_function_arguments,
+    metrics.name_dummy_data,
+    metrics.drop_metric_feeding,
+    data.spell_names,
     # passes
-    upgrade_passes.rename_types,
-    upgrade_quantization.replace_matmul_quantizer,
-    upgrade_quantization.rename_parameters,
-    upgrade_quantization.spell_integer_types,
-    upgrade_quantization.nest_extra_options,
-    upgrade_quantization.drop_pass_feeding,
-    upgrade_quantization.drop_gone_parameters,
-    upgrade_passes.rename_lora_parameters,
-    upgrade_passes.drop_adapter_quantization,
-    upgrade_passes.drop_old_trainer,
-    upgrade_passes.drop_bias,
-    upgrade_passes.keep_eval_split,
-    upgrade_training.rename_training_args,
-    upgrade_training.upgrade_group_by_length,
-    upgrade_training.upgrade_warmup_ratio,
-    upgrade_training.upgrade_adafactor,
-    upgrade_training.upgrade_hub_names,
-    upgrade_training.upgrade_metric_inputs,
-    upgrade_training.nest_training_args,
-    upgrade_training.drop_logging_dir,
-    upgrade_training.drop_gone_training_args,
+    passes.rename_types,
+    quantization.replace_matmul_quantizer,
+    quantization.rename_parameters,
+    quantization.spell_integer_types,
+    quantization.nest_extra_options,
+    quantization.drop_pass_feeding,
+    quantization.drop_gone_parameters,
+    passes.rename_lora_parameters,
+    passes.drop_adapter_quantization,
+    passes.drop_old_trainer,
+    passes.drop_bias,
+    passes.keep_eval_split,
+    training.rename_training_args,
+    training.upgrade_group_by_length,
+    training.upgrade_warmup_ratio,
+    training.upgrade_adafactor,
+    training.upgrade_hub_names,
+    training.upgrade_metric_inputs,
+    training.nest_training_args,
+    training.drop_logging_dir,
+    training.drop_gone_training_args,
 )

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
+from phinb.config.checks.secret_texts import hide_known
 from phinb.config.schema import Kind
-from phinb.config.secret_texts import hide_known
 
 Fit = Literal["yes", "coerced", "no"]
 """coerced: another type that pydantic turns into the right one, such as the text "8" for the number 8."""

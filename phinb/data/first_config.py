@@ -1,6 +1,6 @@
 """From a file of rows to a first configuration: look at the columns and the lengths, choose, and say why.
 
-The text is a recipe of the gallery (config/gallery.py), filled with what the rows, the model and the machine ask for.
+The text is a recipe of the gallery (config/starting/), filled with what the rows, the model and the machine ask for.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from phinb.config.gallery import RECIPES, find_recipe, write_recipe
-from phinb.config.prompt_text import Prompt, use_conversation, write_prompt
-from phinb.config.starting_facts import Machine, Rows
-from phinb.config.starting_training import advise
+from phinb.config.starting.facts import Machine, Rows
+from phinb.config.starting.gallery import RECIPES, find_recipe, write_recipe
+from phinb.config.starting.prompt_text import Prompt, use_conversation, write_prompt
+from phinb.config.starting.training import advise
 from phinb.data.columns import Column, check_name, choose_answer, choose_inputs, describe_columns, find_column
 from phinb.data.held_out import plan_rows, relative_path
 from phinb.data.recipe import read_recipe

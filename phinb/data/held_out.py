@@ -9,8 +9,8 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from phinb.config.recipe_text import Choice
-from phinb.config.starting_facts import DataConfig, Rows
+from phinb.config.starting.facts import DataConfig, Rows
+from phinb.config.starting.recipe_text import Choice
 from phinb.data.row_file import RowFile
 
 LEAST_ROWS = 10

@@ -22,7 +22,7 @@ from phinb.notebook.host import Host, find_host, show
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from phinb.config.gallery import StartingPoint
+    from phinb.config.starting.gallery import StartingPoint
 
 
 @magics_class

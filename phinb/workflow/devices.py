@@ -8,7 +8,7 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-from phinb.config.starting_facts import Machine
+from phinb.config.starting.facts import Machine
 
 # Execution providers that need an accelerator, by the device that they stand for in an Olive system.
 GPU_PROVIDERS = ("CUDAExecutionProvider", "TensorrtExecutionProvider", "NvTensorRTRTXExecutionProvider")

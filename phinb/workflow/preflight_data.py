@@ -7,7 +7,7 @@ from typing import Any
 
 from phinb.config import Config
 from phinb.config.azure_forms import lies_in_azure
-from phinb.config.check_data import EVALUATION_NAMES
+from phinb.config.checks.data import EVALUATION_NAMES
 from phinb.data.component import script_text
 from phinb.data.preview import Preview, find_data_config, locate, preview
 from phinb.data.prompt_guards import check_same_texts

@@ -50,7 +50,7 @@ def bases() -> dict[str, dict[str, Any]]:
 
 def _gallery() -> dict[str, dict[str, Any]]:
     """The starting points that phinb brings along, with names in the places that are left for them."""
-    from phinb.config.gallery import starting_points, starting_text
+    from phinb.config.starting.gallery import starting_points, starting_text
 
     made: dict[str, dict[str, Any]] = {}
     for point in starting_points():

@@ -9,7 +9,7 @@ import pytest
 
 from phinb.config import load_config
 from phinb.config.azure_section import AZURE, TARGET, azure_target
-from phinb.config.placeholders import is_placeholder
+from phinb.config.checks.placeholders import is_placeholder
 from phinb.types import Problem
 
 SUBSCRIPTION = "01234567-89ab-cdef-0123-456789abcdef"

@@ -1,4 +1,4 @@
-"""What rules.py and check_order.py say of today's ModelBuilder and QLoRA, tried on the installed versions."""
+"""What checks/rules.py and checks/order.py say of today's ModelBuilder and QLoRA, tried on the installed versions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from phinb.config import rules
+from phinb.config.checks import rules
 from phinb.models.tiny import make_tiny
 
 pytestmark = pytest.mark.slow

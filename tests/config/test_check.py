@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from phinb.config import load_config
-from phinb.config.check_template import check_template
+from phinb.config.checks.findings import Findings, nearest
+from phinb.config.checks.rules import Bounds
+from phinb.config.checks.template import check_template
 from phinb.config.document import Node
-from phinb.config.findings import Findings, nearest
-from phinb.config.rules import Bounds
 from phinb.config.schema import load_schema
 from phinb.types import Problem
 

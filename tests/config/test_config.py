@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from phinb.config import Config, load_config
 from phinb.config.document import load
-from phinb.config.gallery import starting_points, starting_text
-from phinb.config.writing import write_anew
+from phinb.config.starting.gallery import starting_points, starting_text
+from phinb.config.writing.rewriting import write_anew
 from phinb.errors import ConfigError
 from tests.config.sprinkling import SAMPLES, sprinkle, tutorial
 

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phinb.config.document import MAX_DEPTH, Document, Lines, Node, load, parse
-from phinb.config.json_plain import read_plain
-from phinb.config.yaml_plain import read_plain as read_plain_yaml
-from phinb.config.yaml_reader import read_carefully as read_yaml_carefully
+from phinb.config.reading.json_plain import read_plain
+from phinb.config.reading.yaml_plain import read_plain as read_plain_yaml
+from phinb.config.reading.yaml_reader import read_carefully as read_yaml_carefully
 from phinb.types import Problem
 from tests.config.texts import YamlScribe, random_tree
 

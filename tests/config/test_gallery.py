@@ -11,7 +11,7 @@ import pytest
 
 import phinb
 from phinb.config import load_config
-from phinb.config.gallery import RECIPES, starting_points, starting_text
+from phinb.config.starting.gallery import RECIPES, starting_points, starting_text
 from phinb.models.facts import KNOWN
 from tests.config.olive_judge import Judge
 

@@ -79,7 +79,7 @@ def test_each_rule_has_a_form_that_it_changes() -> None:
 
 def _works(rule: Any, root: Any, schema: Any) -> bool:
     """Whether a rule, in its turn, records a change or a problem."""
-    from phinb.config.rewrite import Rewrite
+    from phinb.config.upgrades.rewrite import Rewrite
 
     rewrite = Rewrite(root, schema)
     for other in RULES:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from phinb.config import Config, Piece, load_config
-from phinb.config.writing import write_anew
+from phinb.config.writing.rewriting import write_anew
 from phinb.types import Problem
 from tests.config.old_forms import OLD_FORMS, OldForm
 from tests.config.sprinkling import SAMPLES, json_snippet, members_of_the_tutorial, sprinkle, tutorial

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from jinja2 import UndefinedError
 
-from phinb.config import recipe_text
 from phinb.config.document import parse
-from phinb.config.recipe_text import WIDTH, Choice, Plain, fill_recipe
+from phinb.config.starting import recipe_text
+from phinb.config.starting.recipe_text import WIDTH, Choice, Plain, fill_recipe
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 
 from phinb.config import Config, Piece, load_config
 from phinb.config.document import parse
-from phinb.config.writing import write_anew
+from phinb.config.writing.rewriting import write_anew
 from phinb.errors import PhinbError
 from phinb.types import Edit
 from tests.config.sprinkling import SAMPLES, json_snippet, members_of_the_tutorial, sprinkle

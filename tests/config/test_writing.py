@@ -12,11 +12,12 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phinb.config import writing_json, writing_yaml
 from phinb.config.document import Node, parse
-from phinb.config.layout import Layout
-from phinb.config.trees import remove, rename, set_value
-from phinb.config.writing import rewrite
+from phinb.config.writing import json_text as writing_json
+from phinb.config.writing import yaml_text as writing_yaml
+from phinb.config.writing.layout import Layout
+from phinb.config.writing.rewriting import rewrite
+from phinb.config.writing.trees import remove, rename, set_value
 from tests.config.texts import SCALARS, JsonScribe, YamlScribe, random_tree, random_value
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_data"

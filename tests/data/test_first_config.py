@@ -13,7 +13,7 @@ import pytest
 
 import phinb
 from phinb.config import Config, load_config
-from phinb.config.starting_facts import Machine
+from phinb.config.starting.facts import Machine
 from phinb.data.first_config import compose_config
 from phinb.errors import PhinbError
 

@@ -132,6 +132,7 @@ def test_a_file_that_changes_before_its_copy_is_made_is_told(folder: Path) -> No
         len(rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", ["train", "test+train"])
 def test_streams(split: str, folder: Path) -> None:
     """What datasets.IterableDataset gives; in a process of its own, for it loads torch."""

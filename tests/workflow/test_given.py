@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from phinb.config import Config, Piece, load_config
-from phinb.config.writing import write_anew
+from phinb.config.writing.rewriting import write_anew
 from phinb.errors import PhinbError
 from phinb.workflow import store
 from phinb.workflow.given import given_texts

@@ -1,0 +1,1 @@
+"""The checks, one section of a configuration each; check.py calls them."""

@@ -1,0 +1,1 @@
+"""The text of a configuration -> nodes: JSON and YAML, whole or in pieces."""

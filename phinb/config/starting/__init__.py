@@ -1,0 +1,1 @@
+"""Starting points: recipes and the facts that fill them."""

@@ -1,0 +1,1 @@
+"""The rules of the upgrade, by what they are about; upgrade.py has their order."""

@@ -1,0 +1,1 @@
+"""Nodes -> text: what has not changed stays as it was written."""
