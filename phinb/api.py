@@ -15,6 +15,7 @@ from phinb.types import Event, RunState, Variant
 from phinb.workflow.plain_view import PlainRow, check_plain_olive
 from phinb.workflow.preflight import preflight
 from phinb.workflow.runner import Run, launch, open_run, runs
+from phinb.workflow.standby import Standby, dismiss_standby, find_standby, keep_standby
 
 if TYPE_CHECKING:
     from phinb.config.starting.gallery import StartingPoint
@@ -23,11 +24,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PlainRow",
+    "Standby",
     "check_plain_olive",
     "choose",
     "compare",
+    "dismiss_standby",
     "figure",
+    "find_standby",
     "gallery",
+    "keep_standby",
     "load_comparison",
     "load_config",
     "new_config",

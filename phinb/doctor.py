@@ -19,6 +19,7 @@ from typing import Literal
 
 from phinb import folders
 from phinb.workflow.devices import list_gpus
+from phinb.workflow.standby import describe_standby, find_standby
 
 Status = Literal["ok", "warning", "error"]
 
@@ -58,6 +59,7 @@ def diagnose() -> list[Finding]:
         check_memory(),
         check_disk("disk for runs", folders.home()),
         check_disk("disk for models", folders.cache()),
+        Finding("standby", "ok", describe_standby(find_standby())),
         Finding("accelerator", "ok", ", ".join(gpus) or "no NVIDIA GPU: everything runs on the CPU"),
     ]
 

@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["OLIVE_DISABLE_TELEMETRY"] = "1"
+os.environ["PHINB_STANDBY"] = "0"  # tests of it, and the browser's quickstart, turn it on
 
 
 @pytest.fixture(scope="session", autouse=True)

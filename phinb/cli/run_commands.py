@@ -31,6 +31,9 @@ def add_commands(commands: Commands) -> None:
         sub.add_argument("run", metavar="RUN", help="an id, a unique part of one, a folder, or a configuration's name")
     model = add(commands, "model", _model, "Make an embedded model (phinb://demo, phinb://tiny) and print its folder.")
     model.add_argument("reference", metavar="REF")
+    standby = add(commands, "standby", _standby, "Say whether a worker waits with Olive loaded for the next run.")
+    standby.add_argument("--start", action="store_true", help="start one")
+    standby.add_argument("--off", action="store_true", help="end the one that waits")
     doctor = add(
         commands, "doctor", _doctor, "Look at the installation and the machine; exit 1 where something must be mended."
     )
@@ -151,6 +154,16 @@ def _model(options: argparse.Namespace) -> int:
             print(f"{what} ...", file=sys.stderr, flush=True)
 
     print(resolve_model(options.reference, progress=tell))
+    return 0
+
+
+def _standby(options: argparse.Namespace) -> int:
+    from phinb.api import dismiss_standby, find_standby, keep_standby
+    from phinb.workflow.standby import describe_standby
+
+    if options.off:
+        dismiss_standby()
+    print(describe_standby(keep_standby() if options.start else find_standby()))
     return 0
 
 

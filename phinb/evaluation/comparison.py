@@ -35,6 +35,7 @@ from phinb.types import (
     RunFinished,
     Variant,
 )
+from phinb.workflow.standby import settle_standby
 from phinb.workflow.store import write_atomically
 
 __all__ = ["Comparison", "Summary", "compare_variants", "load_comparison"]
@@ -136,6 +137,7 @@ class _Session:
 
     def run(self, variants: Sequence[Variant], name: str) -> Comparison:
         self._folder.mkdir(parents=True, exist_ok=True)
+        settle_standby()
         began = time.monotonic()
         self._emit(Queued("", name, tuple(variant.name for variant in variants), platform.node()))
         for problem in self._task.problems:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import builtins
 import keyword
+import threading
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +66,11 @@ class ConfigMagics(Magics):  # type: ignore[misc]
         self._cells.bind(config)
         self.shell.push({name: config})
         self._open(name, config)
+        if find_host(self.shell) is not Host.TERMINAL:
+            from phinb.api import keep_standby
+
+            # While the configuration is read and edited, a worker loads what its run will need.
+            threading.Thread(target=keep_standby, daemon=True).start()
 
     def _open(self, name: str, config: Config) -> None:
         """The panel where somebody can use it, else the saved form; a file has no name that a panel could bind."""

@@ -95,6 +95,18 @@ class RunMagics(Magics):  # type: ignore[misc]
             print(f"Run {run.id} ends its training after the current step; what is trained is kept and goes on.")
 
     @line_magic(
+        argument("--off", action="store_true", help="end the one that waits"),
+    )
+    def olive_standby(self, options: Namespace) -> None:
+        """Have a worker load Olive and wait, so that the next run begins at once; %%olive_config does it by itself."""
+        from phinb.api import dismiss_standby, keep_standby
+        from phinb.workflow.standby import describe_standby
+
+        if options.off:
+            dismiss_standby()
+        print(describe_standby(None if options.off else keep_standby()))
+
+    @line_magic(
         argument("run", metavar="RUN", help="an id, a configuration's name or a variable"),
         argument("--rows", metavar="ROWS", help="a file, a data config's name or a variable; else the eval data"),
     )

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,12 @@ from phinb.workflow.store import RunFolder, write_atomically
 _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
-def start_worker(module: str, arguments: list[str], *, cwd: Path, log: Path) -> int:
+def start_worker(
+    module: str, arguments: list[str], *, cwd: Path, log: Path, environment: Mapping[str, str] | None = None
+) -> int:
     """Start `python -m module arguments` in a session of its own, printing into `log`; return its pid.
 
+    environment: by default worker_environment().
     A session of its own: interrupting or restarting the kernel must not reach it. -P: a file `datasets.py` in
     the user's folder must not stand in for the library.
     """
@@ -37,7 +41,7 @@ def start_worker(module: str, arguments: list[str], *, cwd: Path, log: Path) -> 
         child = subprocess.Popen(
             [sys.executable, "-P", "-m", module, *arguments],
             cwd=cwd,
-            env=worker_environment(),
+            env=environment if environment is not None else worker_environment(),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -68,13 +72,17 @@ def worker_environment() -> dict[str, str]:
 
 
 def remember_worker(folder: RunFolder, pid: int) -> None:
-    """Note pid and creation time: a pid alone may belong to another process after a while."""
+    """Note which process works on the run."""
+    write_atomically(folder.path / "worker.json", json.dumps(note_process(pid)))
+
+
+def note_process(pid: int) -> dict[str, Any]:
+    """{pid, created, host}: a pid alone may belong to another process after a while."""
     try:
         created = psutil.Process(pid).create_time()
     except psutil.NoSuchProcess:
         created = 0.0
-    note = {"pid": pid, "created": created, "host": socket.gethostname()}
-    write_atomically(folder.path / "worker.json", json.dumps(note))
+    return {"pid": pid, "created": created, "host": socket.gethostname()}
 
 
 def worker_is_elsewhere(folder: RunFolder) -> bool:
@@ -89,13 +97,20 @@ def worker_is_elsewhere(folder: RunFolder) -> bool:
 def find_worker(folder: RunFolder) -> psutil.Process | None:
     """The living worker of a run, or None."""
     try:
-        noted = json.loads((folder.path / "worker.json").read_text(encoding="utf-8"))
-        pid = int(noted["pid"])
+        return find_process(json.loads((folder.path / "worker.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return None
+
+
+def find_process(note: Any) -> psutil.Process | None:
+    """The process of a note of note_process, if it still lives."""
+    try:
+        pid = int(note["pid"])
         exit_code(pid)
         process = psutil.Process(pid)
-        same = abs(process.create_time() - float(noted["created"])) < 2
+        same = abs(process.create_time() - float(note["created"])) < 2
         return process if same and process.status() != psutil.STATUS_ZOMBIE else None
-    except (OSError, ValueError, KeyError, TypeError, psutil.Error):
+    except (ValueError, KeyError, TypeError, psutil.Error):
         return None
 
 

@@ -27,6 +27,7 @@ from phinb.workflow.process import (
     wait_until,
     worker_is_elsewhere,
 )
+from phinb.workflow.standby import hand_over
 from phinb.workflow.state import reduce_all
 from phinb.workflow.store import RunFolder, RunRecord
 
@@ -259,7 +260,9 @@ def runs() -> list[Run]:
 
 def _start(folder: RunFolder, base: Path) -> None:
     cwd = base if base.is_dir() else folders.home()
-    pid = start_worker("phinb.workflow.worker", [str(folder.path)], cwd=cwd, log=folder.log_path)
+    pid = hand_over(folder.path, cwd, folder.log_path)
+    if pid is None:
+        pid = start_worker("phinb.workflow.worker", [str(folder.path)], cwd=cwd, log=folder.log_path)
     remember_worker(folder, pid)
 
 

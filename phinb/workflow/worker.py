@@ -144,10 +144,11 @@ def _leave_cancelled(reporter: Reporter, began: float) -> None:
     for child in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
             child.kill()
-    _leave(130)
+    leave(130)
 
 
-def _leave(code: int) -> None:
+def leave(code: int) -> None:
+    """End this process now: Olive's telemetry would hold a normal exit for seconds."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError):
             stream.flush()
@@ -161,4 +162,4 @@ if __name__ == "__main__":
         # Not even the events could be written (a full disk): whoever looks at the run reads the log's tail.
         traceback.print_exc()
         exit_code = 1
-    _leave(exit_code)
+    leave(exit_code)
