@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from tests.benchmarks import checking, imports, memory, reading, threads, tokens
+from tests.benchmarks import checking, imports, memory, reading, runs, threads, tokens
 
 BENCHMARKS: dict[str, Callable[[], str]] = {
     "checking": checking.measure,
     "imports": imports.measure,
     "memory": memory.measure,
     "reading": reading.measure,
+    "runs": runs.measure,
     "threads": threads.measure,
     "tokens": tokens.measure,
 }
