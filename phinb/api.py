@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from phinb.config import Config, load_config
 from phinb.config.checks.data import EVALUATION_NAMES
-from phinb.data.preview import find_data_config, preview
+from phinb.data.cache import CachedCopy, cached_copies, delete_cached
+from phinb.data.component import export_plain
+from phinb.data.preview import Preview, find_data_config, preview
 from phinb.errors import ConfigError, PhinbError
 from phinb.folders import Report
 from phinb.types import Event, RunState, Variant
+from phinb.workflow.advice import Advice, apply_advice
+from phinb.workflow.history import NAME
 from phinb.workflow.plain_view import PlainRow, check_plain_olive
 from phinb.workflow.preflight import preflight
 from phinb.workflow.runner import Run, launch, open_run, runs
 from phinb.workflow.standby import Standby, dismiss_standby, find_standby, keep_standby
+from phinb.workflow.tidying import Deletion, Usage, choose_runs, delete, measure_usage, read_age
 
 if TYPE_CHECKING:
     from phinb.config.starting.gallery import StartingPoint
@@ -23,12 +29,23 @@ if TYPE_CHECKING:
     from phinb.evaluation.comparison import Comparison
 
 __all__ = [
+    "Advice",
+    "CachedCopy",
+    "Deletion",
     "PlainRow",
     "Standby",
+    "Usage",
+    "advise",
+    "apply_advice",
+    "cached_data",
     "check_plain_olive",
     "choose",
     "compare",
+    "delete_cached_data",
+    "delete_runs",
+    "disk_usage",
     "dismiss_standby",
+    "export_plain",
     "figure",
     "find_standby",
     "gallery",
@@ -45,6 +62,9 @@ __all__ = [
 ]
 
 Rows = Sequence[Mapping[str, Any]]
+
+LOOK_S = 0.3
+"""Seconds that a start looks at the rows: it returns at once, whatever the size of the data."""
 
 
 def new_config(
@@ -97,11 +117,14 @@ def start(
     from_: str | None = None,
     fresh: bool = False,
     on: Literal["local"] = "local",
+    anyway: bool = False,
 ) -> Run:
     """Start a run and return at once; it goes on in a process of its own, whatever becomes of this one.
 
     config: a Config, or what load_config takes. until: the last pass to run. from_: the pass from which on earlier
     results are not used again. fresh: use none at all, checkpoints included. on: where to run; only "local" so far.
+    anyway: also where the forecast says that memory or disk will not do. The rows are looked at for a moment only,
+    however many; `preflight` looks at all.
 
     Raises ConfigError with all problems where the configuration has errors, or where the model, the data, the disk
     or the memory stand in the way.
@@ -111,10 +134,24 @@ def start(
     config = config if isinstance(config, Config) else load_config(config)
     if not config.ok:
         raise ConfigError(config.problems)
-    found = preflight(config)
-    if not found.ok:
+    found = preflight(config, within_s=LOOK_S)
+    if not found.ok and not (anyway and found.may_start_anyway):
         raise ConfigError(found.problems)
-    return launch(config, until=until, from_pass=from_, fresh=fresh)
+    noted = {NAME: json.dumps(found.forecast.to_json(), indent=1)}
+    return launch(config, until=until, from_pass=from_, fresh=fresh, notes=noted)
+
+
+def advise(config: Config | str | Path | Mapping[str, Any]) -> tuple[Advice, ...]:
+    """Settings that make a configuration's training faster or smaller on this machine without changing what it learns.
+
+    config: a Config, or what load_config takes. `preflight(config).advice` is the same; `apply_advice` writes it.
+
+    Raises ConfigError where the configuration has errors.
+    """
+    config = config if isinstance(config, Config) else load_config(config)
+    if not config.ok:
+        raise ConfigError(config.problems)
+    return preflight(config).advice
 
 
 def run(
@@ -123,9 +160,10 @@ def run(
     from_: str | None = None,
     fresh: bool = False,
     on: Literal["local"] = "local",
+    anyway: bool = False,
 ) -> Run:
     """`start`, and wait until the run has ended. Ctrl-C ends the waiting; the run itself goes on."""
-    started = start(config, until=until, from_=from_, fresh=fresh, on=on)
+    started = start(config, until=until, from_=from_, fresh=fresh, on=on, anyway=anyway)
     started.wait()
     return started
 
@@ -191,14 +229,73 @@ def load_comparison(path: str | Path) -> Comparison:
     return load(Path(path))
 
 
-def figure(source: Comparison | Run | RunState, kind: str) -> Any:
-    """A plotly figure of a comparison ("quality_latency", "stages", "latency", "confusion") or a run ("loss").
+def figure(source: Comparison | Preview | Run | RunState, kind: str) -> Any:
+    """A plotly figure of a comparison, a preview or a run.
 
-    Raises PhinbError, naming the kinds there are, for one that does not fit.
+    kind: of a comparison "quality_latency", "stages", "latency", "confusion"; of a preview "lengths" (tokens a row and
+    where they are cut), "labels" (rows a label), "padding" (its share of a training step, by how batches are made); of
+    a run "loss".
+
+    Raises PhinbError, naming the kinds there are, for one that does not fit, and where there is nothing to show.
     """
     from phinb.plots import figure as draw
 
     return draw(source.state if isinstance(source, Run) else source, kind)
+
+
+def disk_usage() -> Usage:
+    """What the runs take on the disk, in bytes: each, all together, and what only Olive's cache holds besides.
+
+    A run's artefacts share files with that cache and with other runs; in each figure a file counts once.
+    """
+    return measure_usage(runs())
+
+
+def delete_runs(
+    *which: Run | str | Path,
+    keep: int | None = None,
+    older: str | None = None,
+    cache: bool = False,
+    dry_run: bool = False,
+) -> Deletion:
+    """Delete runs, and those of Olive's results that no other run needs; a run that is going on stays.
+
+    which: runs, or what open_run takes. keep, older: all ended runs behind the newest `keep`, that ended longer ago
+    than `older` ("12h", "30d", "8w"); with both, those that meet both. cache: without any of them, delete only results
+    that no run needs. dry_run: delete nothing, and tell what would go.
+
+    Raises PhinbError where nothing is asked for, a run is not there, or its folder cannot be moved.
+    """
+    if not which and keep is None and older is None and not cache:
+        raise PhinbError("It is not said which runs to delete.", "Name them, or say keep=5, older='30d' or cache=True.")
+    everything = runs()
+    chosen = [run if isinstance(run, Run) else open_run(run) for run in which]
+    if keep is not None or older is not None:
+        chosen += choose_runs(everything, keep, None if older is None else read_age(older))
+    return delete(chosen, everything, dry_run=dry_run)
+
+
+def cached_data() -> tuple[CachedCopy, ...]:
+    """The copies of your rows that the library datasets has left on this disk: path, bytes and source of each.
+
+    They come from looking at data that are no JSON lines, and from Olive's training; the largest is first. What lies
+    in a cache of your own ($HF_DATASETS_CACHE) is not among them.
+    """
+    return tuple(cached_copies())
+
+
+def delete_cached_data() -> int:
+    """Delete all that `cached_data` lists; returns the bytes that are free now. Your own files are not touched.
+
+    Raises PhinbError while a run is going on, which may be reading them.
+    """
+    going_on = [run.id for run in runs() if not run.state.ended]
+    if going_on:
+        raise PhinbError(
+            f"The run {going_on[0]} is going on and may be reading the copies of its rows.",
+            "Wait until it has ended, or stop it.",
+        )
+    return delete_cached()
 
 
 def choose(comparison: Comparison, **constraints: str) -> Choice:

@@ -5,9 +5,26 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tests.golden.replay import Replay
+
+
+@pytest.fixture
+def replay() -> Iterator[Callable[..., Replay]]:
+    made: list[Replay] = []
+
+    def make(golden: str, **options: Any) -> Replay:
+        made.append(Replay(golden, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.end()
 
 
 def phinb(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -93,7 +110,7 @@ def test_show_tells_value_origin_and_line(sample_data: Path) -> None:
 def test_preview_prints_numbers_and_text(small: Path) -> None:
     done = phinb("preview", "--limit", "1", str(small))
     assert done.returncode == 0
-    assert "30 rows -> 30 sequences" in done.stdout
+    assert "30 rows → 30 sequences" in done.stdout
 
 
 @pytest.mark.slow
@@ -113,6 +130,26 @@ def test_run_follows_lists_and_compares(small: Path) -> None:
     told = [line for line in compared.stdout.splitlines() if line.strip()]
     assert sorted(set(told)) == sorted(told), "a line stands there twice"
     assert target.is_file()
+
+
+def test_runs_are_deleted_only_where_somebody_says_yes(replay: Callable[..., Replay]) -> None:
+    ended, living = replay("worker_lost", name="first"), replay("success", name="second")
+    ended.play_all()
+    living.play(9)
+    listed = phinb("runs").stdout
+    assert "disk" in listed.splitlines()[0]
+    assert ended.run_id in listed
+    asked = phinb("runs", "--delete", ended.run_id)
+    assert asked.returncode == 1
+    assert "Nothing is deleted yet" in asked.stdout
+    assert ended.folder.path.is_dir()
+    done = phinb("runs", "--delete", ended.run_id, living.run_id, "--yes")
+    assert done.returncode == 1, "one of them stays"
+    assert "stays: it is running" in done.stdout
+    assert not ended.folder.path.exists()
+    assert living.folder.path.is_dir()
+    assert phinb("runs", "--older", "soon").returncode == 1
+    assert "There is nothing to delete" in phinb("runs", "--older", "50w", "--yes").stdout
 
 
 @pytest.mark.slow

@@ -198,3 +198,9 @@ def test_a_reader_that_has_seen_enough_is_no_failure(whole: Path) -> None:
     shell.stdout.close()
     said = shell.stderr.read()
     assert (shell.wait(), said) == (0, "")
+
+
+def test_a_folder_is_no_file_to_write(whole: Path) -> None:
+    done = phinb("upgrade", "--write", str(whole.parent), str(whole))
+    assert "is a folder" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 
 from phinb import __version__
-from phinb.cli import config_commands, first_commands, run_commands
+from phinb.cli import advice_commands, cache_commands, config_commands, first_commands, preview_commands, run_commands
 from phinb.cli.output import write_problems
 from phinb.errors import ConfigError, PhinbError
 
@@ -52,5 +52,8 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     first_commands.add_commands(commands)
     config_commands.add_commands(commands)
+    advice_commands.add_commands(commands)
+    preview_commands.add_commands(commands)
     run_commands.add_commands(commands)
+    cache_commands.add_commands(commands)
     return parser

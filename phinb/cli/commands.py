@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,3 +63,26 @@ def write_new(path: str, text: str, *, force: bool) -> None:
     if not target.absolute().parent.is_dir():
         raise PhinbError(f"{target} cannot be written: there is no such folder.", "Make it first.")
     write_atomically(target, text)
+
+
+def write_pieces(config: Config) -> None:
+    """Write each piece back to its file, unless its text is what stands there."""
+    from phinb.workflow.store import write_atomically
+
+    for piece in config.pieces:
+        if piece.path is not None and piece.path.read_bytes().decode("utf-8-sig") != piece.text:
+            write_atomically(piece.path, piece.text)
+            print(f"{piece.path} is written.", file=sys.stderr)
+
+
+def diff_pieces(before: Config, after: Config) -> str:
+    """A unified diff of the texts, piece by piece."""
+    import difflib
+
+    lines: list[str] = []
+    for old, new in zip(before.pieces, after.pieces, strict=True):
+        name = old.label or (old.path.name if old.path else before.name)
+        lines += difflib.unified_diff(
+            old.text.splitlines(), new.text.splitlines(), name, f"{name} (mended)", lineterm=""
+        )
+    return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""phinb check, upgrade, show, preview, plain: what a configuration says, and what becomes of it."""
+"""phinb check, upgrade, show, plain: what a configuration says, and what becomes of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phinb.cli.commands import Commands, add_files, load, load_readable
+from phinb.cli.commands import Commands, add_files, diff_pieces, load, load_readable, write_pieces
 from phinb.cli.output import write_forecast, write_problems, write_table, write_value
 from phinb.errors import PhinbError
 from phinb.types import Effective, Problem
@@ -32,11 +32,11 @@ def add_commands(commands: Commands) -> None:
     show.add_argument("--text", action="store_true", help="the configuration's text in today's form instead")
     show.add_argument("--changed", action="store_true", help="only what differs from the defaults")
     show.add_argument("--against", metavar="FILE", action="append", help="only what differs from that configuration")
-    preview = add_files(commands, "preview", _preview, "Show the numbers and first sequences that training gets.")
-    preview.add_argument("--data", metavar="NAME", help="the data config, by default the training data")
-    preview.add_argument("--limit", type=int, default=3, metavar="N", help="sequences to print (3)")
     plain = add_files(commands, "plain", _plain, "Ask Olive what it alone would make of the same text.")
     plain.add_argument("--model", metavar="REF", help="tokenize with this model instead, e.g. phinb://demo")
+    plain.add_argument(
+        "--export", metavar="FOLDER", help="write what `olive run` needs to train as phinb does, and ask nothing"
+    )
 
 
 # ------------------------------------------------------------------------------------------------ check
@@ -78,9 +78,9 @@ def _mend(config: Config, *, in_place: bool, quiet: bool) -> Config:
     if not done:
         print("There is nothing that phinb can mend by itself.", file=sys.stderr)
         return config
-    print(_diff_pieces(config, mended), file=out)
+    print(diff_pieces(config, mended), file=out)
     if in_place:
-        _write_pieces(mended)
+        write_pieces(mended)
     return mended
 
 
@@ -93,37 +93,17 @@ def _upgrade(options: argparse.Namespace) -> int:
     config = load_readable(options)
     if options.write:
         target = Path(options.write)
+        if target.is_dir():
+            raise PhinbError(f"{target} is a folder.", "Name the file to write, for example upgraded.json.")
         write_atomically(target, config.dumps("yaml" if target.suffix in (".yaml", ".yml") else "json"))
     if options.in_place and config.changes:
-        _write_pieces(config.upgraded())
+        write_pieces(config.upgraded())
     for change in config.changes:
         place = f"{change.source}, " if change.source else ""
         place += f"line {change.line}, " if change.line else ""
         print(f"{place}{change.path}: {change.before!r} -> {change.after!r}\n    {change.why}", file=sys.stderr)
     print(config.diff() or "Nothing to upgrade: the configuration has today's form.")
     return 0
-
-
-def _write_pieces(config: Config) -> None:
-    """Write each piece back to its file, unless its text is what stands there."""
-    from phinb.workflow.store import write_atomically
-
-    for piece in config.pieces:
-        if piece.path is not None and piece.path.read_bytes().decode("utf-8-sig") != piece.text:
-            write_atomically(piece.path, piece.text)
-            print(f"{piece.path} is written.", file=sys.stderr)
-
-
-def _diff_pieces(before: Config, after: Config) -> str:
-    import difflib
-
-    lines: list[str] = []
-    for old, new in zip(before.pieces, after.pieces, strict=True):
-        name = old.label or (old.path.name if old.path else before.name)
-        lines += difflib.unified_diff(
-            old.text.splitlines(), new.text.splitlines(), name, f"{name} (mended)", lineterm=""
-        )
-    return "\n".join(lines)
 
 
 # ------------------------------------------------------------------------------------------------- show
@@ -176,28 +156,15 @@ def _show_against(config: Config, files: Sequence[str]) -> None:
     print(write_table(rows) if len(rows) > 1 else "Both do the same.")
 
 
-# --------------------------------------------------------------------------------------- preview, plain
-
-
-def _preview(options: argparse.Namespace) -> int:
-    from phinb.api import preview
-
-    found = preview(load(options), options.data, limit=options.limit)
-    stats = found.stats
-    print(
-        f"{found.name}: {stats.rows:,} rows -> {stats.sequences:,} sequences, {stats.tokens:,} tokens an epoch, "
-        f"{stats.trained_tokens:,} trained on, {stats.dropped_tokens:,} dropped"
-    )
-    for sequence in found.sequences:
-        print("  " + json.dumps("".join(sequence.tokens), ensure_ascii=False))
-    if found.problems:
-        print(write_problems(found.problems))
-    return 0 if found.ok else 1
+# ------------------------------------------------------------------------------------------------ plain
 
 
 def _plain(options: argparse.Namespace) -> int:
-    from phinb.api import check_plain_olive
+    from phinb.api import check_plain_olive, export_plain
 
+    if options.export:
+        print(export_plain(load(options), options.export))
+        return 0
     rows = check_plain_olive(load(options), options.model)
     table = [("", "what", "you wrote", "plain Olive", "phinb")]
     table += [("≠" if row.differs else "", row.what, row.you_wrote, row.plain_olive, row.phinb) for row in rows]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from phinb.cli.commands import Commands, add, add_files, load
-from phinb.cli.output import write_forecast, write_table
+from phinb.cli.output import write_forecast, write_problems
 from phinb.errors import PhinbError
+from phinb.types import Problem
 
 
 def add_commands(commands: Commands) -> None:
@@ -18,8 +20,12 @@ def add_commands(commands: Commands) -> None:
     run.add_argument("--until", metavar="PASS", help="the last pass to run")
     run.add_argument("--from", dest="from_", metavar="PASS", help="use no earlier result from this pass on")
     run.add_argument("--fresh", action="store_true", help="use no earlier result at all")
+    run.add_argument("--yes", action="store_true", help="start it even where memory or disk will probably not do")
     run.add_argument("--detach", action="store_true", help="print the run's id and leave it to itself")
-    add(commands, "runs", _runs, "List the runs, newest first.")
+    runs = add(
+        commands, "runs", _runs, "List the runs, newest first, with what they take on the disk; delete old ones."
+    )
+    add_deleting(runs)
     attach = add(commands, "attach", _attach, "Follow a run that goes on, or show how it ended.")
     stop = add(commands, "stop", _stop, "End a run's training and keep what is trained.")
     stop.add_argument("--cancel", action="store_true", help="end the run now, with nothing kept but its checkpoints")
@@ -41,17 +47,31 @@ def add_commands(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from phinb.api import preflight, start
+    from phinb.api import LOOK_S, preflight, start
 
     config = load(options)
+    anyway = options.yes
     if config.ok:
-        print(write_forecast(preflight(config).forecast), file=sys.stderr)
-    started = start(config, until=options.until, from_=options.from_, fresh=options.fresh)
+        found = preflight(config, within_s=LOOK_S)
+        print(write_forecast(found.forecast), file=sys.stderr)
+        if found.may_start_anyway and not anyway:
+            anyway = _ask(found.problems)
+    started = start(config, until=options.until, from_=options.from_, fresh=options.fresh, anyway=anyway)
     if options.detach:
         print(started.id)
         return 0
     print(f"{started.id} in {started.folder}", file=sys.stderr)
     return _follow(started, owner=True)
+
+
+def _ask(problems: Sequence[Problem]) -> bool:
+    """Whether to start a run that will probably not fit; where nobody can be asked, no."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    short = [problem for problem in problems if problem.severity == "error"]
+    print(write_problems(short), file=sys.stderr)
+    print("Start it anyway? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _follow(run: Any, owner: bool) -> int:
@@ -84,17 +104,46 @@ def _follow(run: Any, owner: bool) -> int:
     return 0 if state.status in ("succeeded", "stopped") else 1
 
 
-def _runs(options: argparse.Namespace) -> int:
-    from phinb.api import runs
+def add_deleting(runs: argparse.ArgumentParser) -> None:
+    """What to delete, and that it may be."""
+    runs.add_argument(
+        "--delete", metavar="RUN", nargs="+", default=[], help="delete these, and results that none needs"
+    )
+    runs.add_argument("--keep", metavar="N", type=int, help="delete all ended runs but the newest N")
+    runs.add_argument("--older", metavar="AGE", help="delete runs that ended longer ago: 12h, 30d, 8w")
+    runs.add_argument("--cache", action="store_true", help="delete what no run needs of Olive's results")
+    runs.add_argument("--yes", action="store_true", help="do not ask")
 
-    rows = [("run", "name", "status", "passes", "started")]
-    for run in runs():
-        state = run.state
-        done = sum(item.status == "done" for item in state.passes.values())
-        began = time.strftime("%Y-%m-%d %H:%M", time.localtime(state.queued_at)) if state.queued_at else ""
-        rows.append((run.id, run.name, state.status, f"{done} of {len(state.passes)}", began))
-    print(write_table(rows) if len(rows) > 1 else "There is no run yet.")
+
+def _runs(options: argparse.Namespace) -> int:
+    from phinb.api import disk_usage, runs
+    from phinb.workflow.run_list import HEAD, NO_RUNS, NUMBERS, describe_usage, list_runs
+    from phinb.workflow.text import table_text
+
+    if options.delete or options.keep is not None or options.older is not None or options.cache:
+        return _delete(options)
+    usage = disk_usage()
+    rows = list_runs({run.id: run.state for run in runs()}, usage, time.time())
+    print(f"{table_text(HEAD, rows, NUMBERS)}\n{describe_usage(usage)}" if rows else NO_RUNS)
     return 0
+
+
+def _delete(options: argparse.Namespace) -> int:
+    """Say what goes, ask, and delete; exit 1 where something that was asked for stays, or nobody could be asked."""
+    from phinb.api import delete_runs
+    from phinb.workflow.run_list import describe_deletion
+    from phinb.workflow.text import card_text
+
+    asked = {"keep": options.keep, "older": options.older, "cache": options.cache}
+    deletion = delete_runs(*options.delete, **asked, dry_run=True)
+    if deletion.runs or deletion.results:
+        if not options.yes:
+            print("\n".join(map(card_text, describe_deletion(deletion, "answer yes, or add --yes."))))
+            if not (sys.stdin.isatty() and input("Delete? [y/N] ").strip().lower() in ("y", "yes")):
+                return 1
+        deletion = delete_runs(*options.delete, **asked)
+    print("\n".join(map(card_text, describe_deletion(deletion, ""))))
+    return 1 if deletion.kept else 0
 
 
 def _attach(options: argparse.Namespace) -> int:

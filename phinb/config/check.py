@@ -13,6 +13,7 @@ from phinb.config.azure_forms import TOP_LEVEL, add_azure
 from phinb.config.checks.azure import check_address, check_azure
 from phinb.config.checks.data import check_data_configs, check_references_to_data
 from phinb.config.checks.engine import check_engine, check_systems
+from phinb.config.checks.evaluation import check_evaluation
 from phinb.config.checks.evaluators import check_evaluators
 from phinb.config.checks.findings import Findings
 from phinb.config.checks.model import check_model
@@ -28,7 +29,6 @@ from phinb.config.value_types import show
 from phinb.types import Problem
 
 NOT_CARRIED_OUT: dict[str, tuple[Any, ...]] = {
-    "samples": ([],),
     "trackers": ([],),
 }
 """Keys that have their place but no effect yet, with the values that ask for none: all else is an error."""
@@ -49,10 +49,11 @@ def check(root: Node, schema: Schema) -> tuple[Problem, ...]:
     check_data_configs(findings)
     check_evaluators(findings)
     check_engine(findings)
-    check_passes(findings)
+    check_evaluation(findings, check_passes(findings))
     check_references_to_data(findings)
     check_phinb(findings)
     check_overridden(findings)
+    check_names(findings)
     return tuple(without_secrets(root_causes(findings), secrets))
 
 
@@ -62,6 +63,16 @@ def check_overridden(findings: Findings) -> None:
     if node is not None and node.value is not None:
         message = "phinb keeps a cache of its own, named by the contents of model and data: cache_dir has no effect."
         findings.add("overridden", node, message, "It may stay.", severity="info")
+
+
+def check_names(findings: Findings) -> None:
+    """Names with a dot: Olive takes them, and a dotted path cannot tell "a.b" from "b" in "a"."""
+    for section in ("passes", "systems", "evaluators"):
+        for name, node in (findings.root.get(section) or Node({})).items():
+            if "." in name:
+                message = f'The name "{name}" holds a dot, which in a path stands between names.'
+                hint = f'Write "{name.replace(".", "_")}", here and where it is named; phinb may refuse edits.'
+                findings.add("dotted_name", node, message, hint, severity="warning", at="key")
 
 
 def check_outermost(findings: Findings) -> None:
@@ -75,7 +86,7 @@ def check_outermost(findings: Findings) -> None:
             message = "The auto optimizer is gone from Olive; it would refuse this key."
             findings.add("gone", node, message, "Name the passes yourself; remove this key.", at="key")
         elif key not in allowed:
-            findings.unknown_key(key, node, allowed, "a configuration")
+            findings.unknown_key(key, root, allowed, "a configuration")
     if root.get("input_model") is None:
         hint = 'Add "input_model": {"type": "HfModel", "model_path": "phinb://demo"}, or your own model.'
         findings.missing("missing_key", root, 'There is no "input_model".', hint, ("input_model",))

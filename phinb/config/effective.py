@@ -28,7 +28,7 @@ _FILLED_IN = "taken from input_model"
 def effective_values(root: Node, schema: Schema) -> dict[str, Effective]:
     """The effective values of an upgraded tree, in the order of the sections.
 
-    Keys: input_model.*, systems.NAME.*, data_configs.NAME.SECTION.PARAMETER, passes.NAME.PARAMETER,
+    Keys: input_model.*, systems.NAME.*, data_configs.NAME.SECTION.PARAMETER, evaluators.NAME.*, passes.NAME.PARAMETER,
     passes.NAME.training_args.ARGUMENT (what is set, and Olive's own defaults), engine.*, phinb.*. A pass that is a
     list of alternatives has its number after its name.
     """
@@ -39,6 +39,9 @@ def effective_values(root: Node, schema: Schema) -> dict[str, Effective]:
         found.mapping(f"systems.{name}", system, group.parameters.values() if group else ())
     for config in data_configs(root):
         _data_config(found, root, config)
+    for name, evaluator in members(root, "evaluators"):
+        parameters = schema.evaluator(text(evaluator.get("type"))).parameters.values()
+        found.mapping(f"evaluators.{name}", evaluator, parameters, ["name"])
     for entry in passes(root):
         _pass(found, entry)
     for parameter in schema.engine.parameters.values():

@@ -30,7 +30,7 @@ from phinb.config.type_names import (
     resolved_hints,
 )
 
-FORMAT = 2
+FORMAT = 3
 """The layout of the file; schema.py takes no other."""
 
 
@@ -240,13 +240,18 @@ def _quantization(types: TypeNames) -> Json:
 
 
 def _evaluators(types: TypeNames) -> Json:
+    """The keys of any evaluator, and what each type takes by name; the others it takes and drops."""
     from olive.evaluator.olive_evaluator import OliveEvaluatorConfig
     from olive.evaluator.registry import Registry
 
-    return {
-        "section": types.model(OliveEvaluatorConfig),
-        "types": {name: types.signature(evaluator.__init__) for name, evaluator in Registry._REGISTRY.items()},
-    }
+    kinds: Json = {}
+    for name, evaluator in Registry._REGISTRY.items():
+        group = types.signature(evaluator.__init__)
+        group.pop("open", None)
+        for key in sorted(popped_keys(evaluator.__init__)):
+            group["parameters"].setdefault(key, {"type": "any"})
+        kinds[name] = group
+    return {"section": types.model(OliveEvaluatorConfig), "types": kinds}
 
 
 def _metrics(types: TypeNames) -> Json:
@@ -280,15 +285,20 @@ def _metrics(types: TypeNames) -> Json:
 
 def _defects() -> Json:
     """What the installed Olive declares and then fails on, whatever its value: tried here, with the error it raises."""
+    from olive.common.config_utils import convert_configs_to_dicts
     from olive.data.component.text_generation import TextGenParams
     from olive.engine.config import RunPassConfig
     from olive.evaluator.metric import Metric
+    from olive.evaluator.olive_evaluator import OliveEvaluatorConfig
+    from olive.resource_path import find_all_resources
 
     sub_type = {"name": "score", "higher_is_better": True}
     metric = {"name": "own", "type": "custom", "sub_types": [sub_type], "user_config": {"user_script": "a.py"}}
     tries: dict[str, Callable[[], Any]] = {
         "custom_metric": lambda: Metric(**metric).to_json(),  # a run begins by writing its configuration down
         "pass_evaluator": lambda: RunPassConfig(type="LoRA", evaluator="quality"),  # RunConfig resolves the name later
+        # Engine.initialize looks for files in the evaluator that it is given (OliveCache.prepare_resources_for_local)
+        "untyped_evaluator": lambda: find_all_resources(convert_configs_to_dicts(OliveEvaluatorConfig())),
         "text_formatting_func": lambda: TextGenParams(user_script="a.py", text_formatting_func="make"),
     }
     found: Json = {}

@@ -119,7 +119,7 @@ def extract_training_args(types: TypeNames) -> Json:
         "dropped": dropped,
         "trackers": sorted(INTEGRATION_TO_CALLBACK),
         "mappings": _mappings(),
-        "schedulers": _schedulers(),
+        "schedulers": _schedulers(types),
     }
 
 
@@ -147,18 +147,27 @@ def _mappings() -> Json:
     }
 
 
-def _schedulers() -> Json:
-    """What each learning rate schedule takes from lr_scheduler_kwargs, and what it cannot do without."""
+def _schedulers(types: TypeNames) -> Json:
+    """What each learning rate schedule takes from lr_scheduler_kwargs, with its type, and what it cannot do without.
+
+    A whole number where a fraction is wanted, and the other way round, is as good to them.
+    """
     from torch.optim.lr_scheduler import ReduceLROnPlateau
     from transformers.optimization import TYPE_TO_SCHEDULER_FUNCTION, GreedyLR
 
     found: Json = {}
     classes = {"reduce_lr_on_plateau": ReduceLROnPlateau, "greedy": GreedyLR}
-    trainers = ("optimizer", "num_warmup_steps", "num_training_steps", "last_epoch", "kwargs")
+    trainers = ("optimizer", "num_warmup_steps", "num_training_steps", "last_epoch")
     for kind, function in TYPE_TO_SCHEDULER_FUNCTION.items():
         name = str(kind.value)
-        parameters = inspect.signature(classes.get(name, function)).parameters
-        own = [parameter for key, parameter in parameters.items() if key not in trainers]
-        needs = [parameter.name for parameter in own if parameter.default is inspect.Parameter.empty]
-        found[name] = {"takes": sorted(parameter.name for parameter in own), "needs": needs}
+        taken = types.signature(classes[name].__init__ if name in classes else function)["parameters"]
+        own = {key: parameter for key, parameter in sorted(taken.items()) if key not in trainers}
+        needs = [key for key, parameter in own.items() if parameter.get("required")]
+        found[name] = {"takes": {key: _any_number(parameter["type"]) for key, parameter in own.items()}, "needs": needs}
     return found
+
+
+def _any_number(kind: Any) -> Any:
+    members = kind["any"] if has_form(kind, "any") else [kind]
+    numbers = ["float" if member == "int" else member for member in members]
+    return numbers[0] if len(numbers) == 1 else {"any": numbers}

@@ -76,7 +76,7 @@ def describe_form(config: Config) -> Form:
             FormSection("Model", build.model()),
             FormSection("Compute", (*build.systems(), build.engine(_COMPUTE, "compute"), build.phinb(("azure",)))),
             FormSection("Passes", build.passes()),
-            FormSection("Engine", (build.engine(engine, "engine"), build.phinb(later))),
+            FormSection("Engine", (build.engine(engine, "engine"), *build.evaluators(), build.phinb(later))),
         )
     )
 
@@ -218,6 +218,16 @@ class _Groups:
         parameters = [self.schema.engine.parameters[key] for key in keys if key in self.schema.engine.parameters]
         fields = self.fields.of("engine", self.root, parameters, first=FIRST[first], bounds=ENGINE, strict=True)
         return FormGroup("engine", "engine", "", tuple(fields))
+
+    def evaluators(self) -> tuple[FormGroup, ...]:
+        return tuple(self._evaluator(name, node) for name, node in members(self.root, "evaluators"))
+
+    def _evaluator(self, name: str, node: Node) -> FormGroup:
+        path, kind = f"evaluators.{name}", text(node.get("type"))
+        choices = {"type": self.schema.evaluators}
+        parameters = self.schema.evaluator(kind).parameters.values()
+        fields = self.fields.of(path, node, parameters, ("name",), FIRST["evaluator"], choices=choices)
+        return FormGroup(name, path, kind or "evaluator", tuple(fields))
 
     def phinb(self, keys: Sequence[str]) -> FormGroup:
         parameters = [PHINB.parameters[key] for key in keys if key in PHINB.parameters]

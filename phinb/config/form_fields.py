@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -16,8 +17,12 @@ from phinb.config.sections import data_configs, members, text
 from phinb.config.value_types import fits
 from phinb.types import Effective, Origin, Problem
 
-Control = Literal["int", "float", "bool", "choice", "text", "long", "words", "json", "fixed"]
-"""long: text of several lines. words: a list of words. json: whatever has no control of its own. fixed: to be read."""
+Control = Literal["int", "float", "bool", "choice", "text", "long", "words", "json", "long_json", "fixed"]
+"""long: text of several lines. words: a list of words. json: whatever has no control of its own; long_json: that in
+several lines. fixed: to be read."""
+
+_LINE = 36
+"""Signs of JSON that fit into a line of a form."""
 
 _NO_BOUNDS: Mapping[str, Bounds] = {}
 
@@ -94,6 +99,9 @@ class Fields:
             parameter = known.get(key, Parameter(key, "any"))
             node = holder.get(key) if holder is not None else None
             field = self._field(path, parameter, node, bounds.get(key), (choices or {}).get(key))
+            if key == "type" and node is None and holder is not None and holder.path:
+                # What lacks its type is told at the whole; here is the place to mend it.
+                field = replace(field, problem=self.problems.get(holder.path))
             # The type stands in the group's title already.
             written = field.origin in ("you", "upgrade") and key != "type"
             made.append(replace(field, part=part, primary=key in first or written or field.problem is not None))
@@ -121,10 +129,12 @@ class Fields:
         kind, allowed = self._control(parameter.type, value, choices)
         if path == "engine.cache_dir":
             kind = "fixed"
+        if kind == "json" and isinstance(value, list | dict) and len(json.dumps(value)) > _LINE:
+            kind = "long_json"
         if key == "text_template" and kind == "text":
             kind = "long"
         default = value if found.origin == "olive" else parameter.default
-        optional = not parameter.required and key != "type"
+        optional = not parameter.required and (key != "type" or value is None)
         low, high = _limits(bounds) if kind in ("int", "float") else (None, None)
         names = holder.split(".")
         return FormField(
@@ -176,7 +186,7 @@ class Fields:
         if node is None or not node.path:
             return None
         found = self.problems.get(node.path)
-        if found is None and kind in ("json", "words", "choice"):
+        if found is None and kind in ("json", "long_json", "words", "choice"):
             inner = [path for path in self.problems if path.startswith(f"{node.path}.")]
             found = self.problems[inner[0]] if inner else None
         return found

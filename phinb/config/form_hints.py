@@ -44,6 +44,7 @@ FIRST: Mapping[str, tuple[str, ...]] = {
     "system": ("device", "execution_providers"),
     "engine": ("output_dir", "evaluator", "search_strategy"),
     "compute": ("host", "target"),
+    "evaluator": ("type", "metrics"),
     "phinb": ("loss_on", "eval_split", "answer", "labels", "seed"),
     "load_dataset_config": ("data_name", "data_files", "subset", "split"),
     "pre_process_data_config": ("text_template", "chat_template", "strategy", "max_seq_len", "pad_to_max_len"),
@@ -114,6 +115,13 @@ HELP: Mapping[str, str] = {
     "accelerators.execution_providers": "The ONNX Runtime backend on that device.",
     "engine.host": "The system on which the passes run.",
     "engine.target": "The system for which the model is made, and on which it is evaluated.",
+    "engine.evaluator": "The evaluator that measures the input model and what the passes make.",
+    "engine.evaluate_input_model": "Measure the input model as well, before the passes.",
+    "evaluators.type": "PyTorchEvaluator for Hugging Face models and adapters, OnnxEvaluator for ONNX models.",
+    "evaluators.metrics": "What is measured, each with a name, a type, sub_types, and the data_config to run on.",
+    "evaluators.type_args": "What the type takes beside these; the same keys may stand here or beside the type.",
+    "evaluators.user_script": "The Python file that defines an evaluator of your own.",
+    "evaluators.script_dir": "The folder of what that script imports.",
     "phinb.azure": "The run as a job in Azure ML: its compute, data and environment.",
 }
 """A sentence for what Olive itself leaves unsaid, by the last two parts of the path."""

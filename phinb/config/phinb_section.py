@@ -20,7 +20,8 @@ PHINB = Group(
                 "loss_on",
                 {"enum": ["all", "completion"]},
                 "all",
-                help="all: every token is trained on, as Olive does; completion: only what follows the prompt.",
+                help="all: every token is trained on, as Olive does; completion: only what follows the prompt, or in a "
+                "chat only the assistant's turns.",
             ),
             Parameter(
                 "eval_split",
@@ -44,8 +45,15 @@ PHINB = Group(
                 "samples",
                 {"list": "str"},
                 [],
-                help="Prompts that the model answers every now and then while it trains.",
+                help="Prompts that the model answers while it trains: at its beginning, now and then, and at its end.",
             ),
+            Parameter(
+                "samples_every",
+                {"any": ["int", "none"]},
+                None,
+                help="Steps from one answer to the samples to the next; without it, a tenth of the training.",
+            ),
+            Parameter("samples_tokens", "int", 24, help="How many tokens an answer to a sample has at most."),
             Parameter(
                 "trackers",
                 {"list": {"enum": ["mlflow", "tensorboard", "wandb"]}},

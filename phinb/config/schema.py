@@ -21,7 +21,7 @@ from typing import Any
 from phinb import folders
 
 SHIPPED = Path(__file__).with_name("olive_schema.json")
-FORMAT = 2
+FORMAT = 3
 _REBUILD_SECONDS = 180
 _PACKAGES = ("olive-ai", "transformers")
 
@@ -226,6 +226,17 @@ class Schema:
         merged = {name: _parameter(name, entry) for name, entry in (options or {}).items() if name not in taken}
         merged |= {name: _parameter(name, theirs[name]) for name in theirs if name not in taken}
         return {**merged, **parameters}, options is None
+
+    @property
+    def evaluators(self) -> list[str]:
+        return list(self.data["evaluators"]["types"])
+
+    def evaluator(self, kind: str) -> Group:
+        """The keys of an evaluator, and what its type takes beside them; open where the type is of one's own."""
+        facts = self.data["evaluators"]
+        section, own = group_of("an evaluator", facts["section"]), facts["types"].get(kind)
+        options = group_of(kind, own or {"parameters": {}}).parameters
+        return replace(section, parameters={**section.parameters, **options}, open=bool(kind) and own is None)
 
     def defect(self, name: str) -> str:
         """The error by which the installed Olive fails on a form that it declares; "" where it does not."""

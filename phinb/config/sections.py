@@ -69,6 +69,20 @@ def members(root: Node, section: str) -> list[tuple[str, Node]]:
     return [(name, member) for name, member in node.items() if member.is_mapping] if node else []
 
 
+def evaluators(root: Node) -> list[Node]:
+    """Every evaluator: those that have a name, and those that the engine or a pass defines in place."""
+    holders = [root, *(entry.node for entry in passes(root))]
+    in_place = [holder.get("evaluator") for holder in holders]
+    named = [node for _, node in members(root, "evaluators")]
+    return [*named, *(node for node in in_place if node is not None and node.is_mapping)]
+
+
+def metrics_of(evaluator: Node) -> list[Node]:
+    """The metrics of an evaluator that are mappings."""
+    metrics = evaluator.get("metrics")
+    return [metric for metric in metrics.entries() if metric.is_mapping] if metrics is not None else []
+
+
 def is_hf_model(root: Node, known: Collection[str]) -> bool:
     """Whether Olive fills the model's name and task into the data configs (RunConfig does for these two types).
 

@@ -39,6 +39,11 @@ def own_cache() -> Path:
     return folders.cache() / "datasets"
 
 
+def users_cache() -> Path | None:
+    """The folder that $HF_DATASETS_CACHE names instead, which is the user's to empty; None where nothing is set."""
+    return None if datasets_cache() == own_cache() else datasets_cache()
+
+
 def cached_copies() -> list[CachedCopy]:
     """Every copy in phinb's own cache, the largest first; nothing of a cache that the user has named.
 

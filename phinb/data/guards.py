@@ -52,21 +52,42 @@ def find_problems(seen: Evidence) -> list[Problem]:
     stats = seen.stats
     if not stats.rows:
         return []
+    if not stats.exact:
+        return _sort([_counted_partly(seen), *_look_at_some(seen)])
     if not stats.sequences:
         return [_no_sequences(seen)]
     problems = [
         *_check_padding_token(seen),
         *_check_trained(seen),
         *_check_end(seen),
-        *_check_truncation(seen),
-        *check_prompts(seen.rows, seen.recipe, seen.tokenizer, seen.answer, seen.path),
-        *check_special_texts(seen.rows, seen.recipe, seen.tokenizer, seen.path),
-        *check_leaking_answer(seen.rows, seen.recipe, seen.answer, seen.path),
+        *_look_at_some(seen),
         *check_shares(stats, seen.recipe, seen.path),
         *check_leaks(stats, seen.name),
     ]
     if seen.trainer is not None:
         problems += check_batches(stats, seen.trainer)
+    return _sort(problems)
+
+
+def _look_at_some(seen: Evidence) -> list[Problem]:
+    """What is true as soon as some rows show it, whatever the others hold."""
+    return [
+        *_check_truncation(seen),
+        *check_prompts(seen.rows, seen.recipe, seen.tokenizer, seen.answer, seen.path),
+        *check_special_texts(seen.rows, seen.recipe, seen.tokenizer, seen.path),
+        *check_leaking_answer(seen.rows, seen.recipe, seen.answer, seen.path),
+    ]
+
+
+def _counted_partly(seen: Evidence) -> Problem:
+    message = (
+        f"Only the first {seen.stats.rows:,} rows are counted: all numbers are theirs, and what only all rows together "
+        "tell (too few sequences, classes, duplicates, leaks, steps) is not looked at."
+    )
+    return Problem("info", "counted_partly", message, seen.path, hint="Count all rows.")
+
+
+def _sort(problems: list[Problem]) -> list[Problem]:
     order = {"error": 0, "warning": 1, "info": 2}
     return sorted(problems, key=lambda problem: order[problem.severity])
 

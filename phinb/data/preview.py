@@ -12,7 +12,7 @@ from typing import Any, Protocol, overload
 
 from phinb.data.completion import find_trained_field
 from phinb.data.guards import Evidence, find_problems
-from phinb.data.scan import NOTHING, Scan
+from phinb.data.scan import NOTHING, Scan, ShouldStop
 from phinb.data.source import parameters
 from phinb.data.statistics import count_held_out
 from phinb.data.trainer import Trainer, find_trainer
@@ -96,12 +96,18 @@ class Preview:
 
 
 def preview(
-    config: Configuration, data: str | None = None, limit: int = 200, *, progress: Report | None = None
+    config: Configuration,
+    data: str | None = None,
+    limit: int = 200,
+    *,
+    progress: Report | None = None,
+    should_stop: ShouldStop | None = None,
 ) -> Preview:
     """Show what training gets from a configuration's data: the config named `data`, by default the training data.
 
-    At most `limit` sequences are given. All rows are counted, however many; `progress` hears of that, and before of a
-    demo model that has to be made.
+    At most `limit` sequences are given. All rows are counted, however many, unless `should_stop` says so: then the
+    numbers are those of the rows so far, and what only all rows tell is not said. `progress` hears how many are
+    counted, and before of a demo model that has to be made.
 
     Raises ConfigError where the configuration has errors, PhinbError where no data config has that name.
     """
@@ -110,10 +116,20 @@ def preview(
     try:
         scan = open_scan(config, name, progress=progress)
     except PhinbError as error:
-        problem = Problem("error", "tokenizer_missing", error.message, "input_model.model_path", hint=error.hint)
-        return Preview(name, (), NOTHING, (locate(problem, config),))
-    found = finish_scan(scan, limit, find_trainer(config, name), progress=progress)
-    return dataclasses.replace(found, problems=tuple(locate(problem, config) for problem in found.problems))
+        return without_tokenizer(name, error, config)
+    trainer = find_trainer(config, name)
+    return locate_problems(finish_scan(scan, limit, trainer, progress=progress, should_stop=should_stop), config)
+
+
+def without_tokenizer(name: str, error: PhinbError, config: Configuration) -> Preview:
+    """What there is to be seen of a data config where `open_scan` raised `error`."""
+    problem = Problem("error", "tokenizer_missing", error.message, "input_model.model_path", hint=error.hint)
+    return Preview(name, (), NOTHING, (locate(problem, config),))
+
+
+def locate_problems(preview: Preview, config: Configuration) -> Preview:
+    """The same with each problem at its line."""
+    return dataclasses.replace(preview, problems=tuple(locate(problem, config) for problem in preview.problems))
 
 
 def open_scan(config: Configuration, data: str | None = None, *, progress: Report | None = None) -> Scan:
@@ -163,17 +179,27 @@ def preview_data(
 
 
 def finish_scan(
-    scan: Scan, limit: int | None = 200, trainer: Trainer | None = None, *, progress: Report | None = None
+    scan: Scan,
+    limit: int | None = 200,
+    trainer: Trainer | None = None,
+    *,
+    progress: Report | None = None,
+    should_stop: ShouldStop | None = None,
 ) -> Preview:
-    """Count all rows of a scan and let the guards look at them; `limit` is that of the sequences, None for all."""
+    """Count all rows of a scan, or until `should_stop`, and `judge` them; `progress` hears how many are done."""
 
     def tell(done: int, total: int | None, _: DataStats) -> None:
         if progress is not None:
             progress(f"counting the tokens of {scan.name}", done, total)
 
-    stats = scan.run(tell)
-    if scan.ok and stats.rows <= COMPARED:
-        stats = scan.find_near()
+    stats = scan.run(tell, should_stop)
+    if scan.ok and stats.exact and stats.rows <= COMPARED:
+        stats = scan.find_near(should_stop=should_stop)
+    return judge(scan, stats, limit, trainer)
+
+
+def judge(scan: Scan, stats: DataStats, limit: int | None = 200, trainer: Trainer | None = None) -> Preview:
+    """Let the guards look at a scan whose numbers are `stats`; `limit` is that of the sequences, None for all."""
     problems = scan.problems
     if not scan.ok:
         return Preview(scan.name, (), stats, tuple(problems), scan)
@@ -194,7 +220,7 @@ def finish_scan(
     except PhinbError as error:
         problems.append(Problem("error", "row_unreadable", error.message, scan.path, hint=error.hint))
         return Preview(scan.name, (), stats, tuple(problems), scan)
-    if held_out := count_held_out(stats.sequences, scan.eval_split):
+    if stats.exact and (held_out := count_held_out(stats.sequences, scan.eval_split)):
         message = (
             f"{held_out} of the {stats.sequences} sequences are held out for evaluation (eval_split "
             f"{scan.eval_split}), drawn at random; training gets the other {stats.sequences - held_out}."
@@ -211,8 +237,10 @@ def find_evaluation_data(olive: Mapping[str, Any], name: str) -> dict[str, Mappi
     for settings in _list_passes(olive):
         if settings.get("train_data_config") == name:
             named.add(str(settings.get("eval_data_config")))
-    evaluators = olive.get("evaluators") or {}
-    for evaluator in evaluators.values() if isinstance(evaluators, Mapping) else evaluators:
+    section = olive.get("evaluators") or {}
+    named_evaluators = list(section.values() if isinstance(section, Mapping) else section)
+    in_place = [olive.get("evaluator"), *(settings.get("evaluator") for settings in _list_passes(olive))]
+    for evaluator in [*named_evaluators, *(one for one in in_place if isinstance(one, Mapping))]:
         named |= {str(metric.get("data_config")) for metric in evaluator.get("metrics") or ()}
     return {word: one for word, one in by_name.items() if word in named and word != name}
 

@@ -23,7 +23,7 @@ from phinb.data.duplicates import Near, count_leaks, find_near
 from phinb.data.layout import draw_lines, draw_starts
 from phinb.data.recipe import Recipe, check_kind, check_recipe, read_recipe
 from phinb.data.rows import Rows, Unreadable
-from phinb.data.sequences import Assembler
+from phinb.data.sequences import Assembler, Rest
 from phinb.data.source import open_rows, parameters
 from phinb.data.statistics import Batching, Place, Sequences, summarize
 from phinb.data.tally import MOST_TEXTS, Tally, split_batch
@@ -47,6 +47,9 @@ FIRST_WITHIN_S = 0.05
 
 TELL_EVERY_S = 0.2
 """Seconds between two reports of progress; more where making one takes more than a twentieth of that."""
+
+MOST_CUT = 2000
+"""Tokens that `rest` gives of what is cut off a sequence."""
 
 PAGE = 64
 """Rows that `first` begins with; each time there are too few it takes twice as many more."""
@@ -141,6 +144,21 @@ class Scan:
             sequences = self._lay_out()
             return self._assembler.assemble(*sequences.find_place(range(len(sequences))[index]))
 
+    def rest(self, index: int, most: int = MOST_CUT) -> Rest:
+        """What of its rows one of the sequences so far leaves out; of what is cut off at most `most` tokens.
+
+        Raises as `sequence` does.
+        """
+        with self._lock:
+            sequences = self._lay_out()
+            return self._assembler.find_rest(*sequences.find_place(range(len(sequences))[index]), most)
+
+    def find_sequence(self, row: int) -> int | None:
+        """The first sequence that has the beginning of a row (counted from 0) in it; None where none has, so far."""
+        with self._lock:
+            sequences = self._lay_out()
+            return sequences.find_row(row)
+
     def order(self, by: Order) -> NDArray[np.int64]:
         """Indices of sequences: all by data, longest or shortest (before they were cut); or those that are truncated,
         or have no end of sequence in their loss (no_eos)."""
@@ -156,15 +174,15 @@ class Scan:
 
     # ------------------------------------------------------------------------------------------------ the work
 
-    def first(self, limit: int = 20, *, within_s: float = FIRST_WITHIN_S) -> list[TrainingSequence]:
-        """The first sequences, as many as can be made in time, of however many rows.
+    def first(self, limit: int = 20, *, start: int = 0, within_s: float = FIRST_WITHIN_S) -> list[TrainingSequence]:
+        """The first sequences from `start` (counted from 0) on, as many as can be made in time, of however many rows.
 
         None under a random strategy as long as only all rows together tell which texts there are to draw from.
         """
         until = time.monotonic() + within_s
         made: list[TrainingSequence] = []
         try:
-            for assembler, place in islice(self._find_first(limit, until), limit):
+            for assembler, place in islice(self._find_first(start + limit, until), start, start + limit):
                 made.append(assembler.assemble(*place))
                 if time.monotonic() > until:
                     break

@@ -42,6 +42,25 @@ class Traced:
     trained: tuple[bool, ...]
 
 
+NO_TOKENS = TrainingSequence((), (), ())
+
+
+@dataclass(frozen=True)
+class Rest:
+    """What of its rows a sequence leaves out.
+
+    cut: tokens of its row that truncation takes off, as many as were asked for; `count` is how many there are, and
+    `in_front` says that they stand in front of the sequence and not behind it. begun, ended: the row, counted from 0,
+    that a sequence of joined rows begins and ends in the middle of.
+    """
+
+    cut: TrainingSequence = NO_TOKENS
+    count: int = 0
+    in_front: bool = False
+    begun: int | None = None
+    ended: int | None = None
+
+
 class Assembler:
     """Puts single sequences together; their rows are read and tokenised again for it.
 
@@ -74,6 +93,33 @@ class Assembler:
         for index in _ignored(self.recipe, len(ids)):
             labels[index] = IGNORED
         return self._fill(ids, labels, spans)
+
+    def find_rest(self, text: int, offset: int, size: int, most: int) -> Rest:
+        """What the sequence that `assemble` makes of the same place leaves out; at most `most` tokens are given."""
+        if self.recipe.joins:
+            return self._find_joined_rest(text, offset, size)
+        traced = self._trace(text)
+        before, after = range(offset), range(offset + size, len(traced.ids))
+        chosen = before[-most:] if before else after[:most]
+        ids = tuple(traced.ids[at] for at in chosen)
+        cut = TrainingSequence(
+            ids,
+            (IGNORED,) * len(ids),
+            (1,) * len(ids),
+            tuple(map(self._write, ids)),
+            tuple(traced.spans[at] for at in chosen),
+        )
+        return Rest(cut, len(before) + len(after), in_front=bool(before))
+
+    def _find_joined_rest(self, text: int, offset: int, size: int) -> Rest:
+        """A sequence that begins or ends in the joiner leaves no row half."""
+        own = self.measure(text) - len(self.joiner)
+        begun = self.find_row(text) if 0 < offset < own else None
+        left = offset + size
+        while left > self.measure(text):
+            left, text = left - self.measure(text), text + 1
+        ended = self.find_row(text) if left < self.measure(text) - len(self.joiner) else None
+        return Rest(begun=begun, ended=ended)
 
     def measure(self, text: int) -> int:
         """Tokens of a text, the joiner's included."""

@@ -63,6 +63,17 @@ class Sequences:
         text = int(self.texts[index])
         return text, int(self.starts[index] - self.bounds[text]), int(self.sizes[index])
 
+    def find_row(self, row: int) -> int | None:
+        """The first sequence that has the beginning of a row in it; None where none has."""
+        text = int(np.searchsorted(self.row_numbers, row))
+        if text >= len(self.row_numbers) or self.row_numbers[text] != row:
+            return None
+        begin = self.bounds[text]
+        found = np.flatnonzero((self.starts <= begin) & (self.ends > begin))
+        if not len(found) and not self.recipe.joins:  # of which the beginning is cut off
+            found = np.flatnonzero(self.texts == text)
+        return int(found[0]) if len(found) else None
+
     @cached_property
     def row_numbers(self) -> Positions:
         """The row of each text."""

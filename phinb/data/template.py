@@ -7,7 +7,8 @@ refused with a hint instead of a traceback in the middle of a run.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from string import Formatter
 from typing import Any
@@ -17,6 +18,9 @@ from phinb.types import Problem
 
 TEMPLATE = "template"
 """The name that a character has which stands in the template itself (types.Span.field)."""
+
+_NO_NAME = set("\"'\n\r\t<>=,;")
+"""Characters that show a brace to be meant as text: the inside of JSON or code."""
 
 BRACES = "A brace that is text is written twice: {{ and }}."
 
@@ -40,22 +44,57 @@ class Stretch:
     field: str | None
 
 
+@dataclass(frozen=True)
+class Piece:
+    """Characters [start, end) of a template, and the part that they are; None where they cannot be one: see `wrong`.
+
+    escaped: whether they end in a brace that is written twice. wrong: "brace" for what str.format cannot read,
+    "refused" for what no template needs; message and hint say why.
+    """
+
+    start: int
+    end: int
+    part: Part | None = None
+    escaped: bool = False
+    wrong: str = ""
+    message: str = ""
+    hint: str = ""
+
+
+def split_template(template: str) -> Iterator[Piece]:
+    """The template's pieces in their order, end to end. What cannot be read is a piece of its own, and it goes on."""
+    at = 0
+    while at < len(template):
+        try:
+            for literal, name, spec, conversion in Formatter().parse(template[at:]):
+                # Only the last piece ends neither in a field nor in a brace that is written twice.
+                end = at + len(literal)
+                escaped = name is None and literal[-1:] in ("{", "}")
+                if literal:
+                    yield Piece(at, end + escaped, Part(text=literal), escaped)
+                at = end + escaped
+                if name is not None:
+                    end = _find_end(template, at, name, spec or "")
+                    yield _make_field(at, end, name, spec or "", conversion)
+                    at = end
+        except ValueError as error:
+            brace, end = _find_unreadable(template, at)
+            if brace > at:
+                yield Piece(at, brace, Part(text=template[at:brace]))
+            yield Piece(brace, end, wrong="brace", message=f"The template cannot be read: {_say(error)}.", hint=BRACES)
+            at = end
+
+
 def parse_template(template: str) -> tuple[Part, ...]:
     """The parts of a template in their order.
 
     Raises PhinbError for single braces, for fields without a name, and for attributes, indices or nested fields.
     """
-    try:
-        pieces = list(Formatter().parse(template))
-    except ValueError as error:
-        raise PhinbError(f"The template cannot be read: {error}.", BRACES) from error
-    parts: list[Part] = []
-    for literal, name, spec, conversion in pieces:
-        if literal:
-            parts.append(Part(text=literal))
-        if name is not None:
-            _check_field(name, spec or "", conversion)
-            parts.append(Part(field=name, conversion=conversion, spec=spec or ""))
+    parts = []
+    for piece in split_template(template):
+        if piece.part is None:
+            raise PhinbError(piece.message, piece.hint)
+        parts.append(piece.part)
     return tuple(parts)
 
 
@@ -68,20 +107,6 @@ def answer_field(template: str) -> str | None:
     """The column that a model is to predict where nobody says so: the last field. None without fields."""
     names = [part.field for part in parse_template(template) if part.field is not None]
     return names[-1] if names else None
-
-
-def split_prompt(template: str, answer: str) -> str:
-    """The template up to the last place of the field `answer`: what the model sees before it answers.
-
-    Raises PhinbError where the template has no such field.
-    """
-    parts = parse_template(template)
-    places = [index for index, part in enumerate(parts) if part.field == answer]
-    if not places:
-        raise PhinbError(
-            f"The template has no field {{{answer}}}.", f"Its fields are: {', '.join(fields(template)) or 'none'}."
-        )
-    return "".join(_write(part) for part in parts[: places[-1]])
 
 
 def fill(parts: tuple[Part, ...], row: Mapping[str, Any]) -> tuple[str, list[Stretch]]:
@@ -105,53 +130,105 @@ def fill(parts: tuple[Part, ...], row: Mapping[str, Any]) -> tuple[str, list[Str
 
 
 def check_template(template: str, columns: Collection[str], path: str = "") -> list[Problem]:
-    """What is wrong with a template for rows of these columns; `path` is where it stands in the configuration."""
-    try:
-        names = fields(template)
-    except PhinbError as error:
-        return [Problem("error", "template_syntax", error.message, path, hint=error.hint)]
-    if not names:
+    """What is wrong with a template for rows of these columns; `path` is where it stands in the configuration.
+
+    The same is told once, however often it stands there; template_marks.py has each place.
+    """
+    pieces = tuple(split_template(template))
+    told = {
+        message: Problem("error", code, message, path, hint=hint)
+        for code, message, hint in (judge(piece, columns) for piece in pieces)
+        if code
+    }
+    if not told and not any(piece.part and piece.part.field is not None for piece in pieces):
         message = "The template has no field: every row would give the same text."
         return [Problem("error", "template_constant", message, path, hint="Name columns in braces: {column}.")]
-    return [_unknown_field(name, columns, path) for name in names if name not in columns]
+    return list(told.values())
+
+
+def judge(piece: Piece, columns: Collection[str]) -> tuple[str, str, str]:
+    """(code, message, hint) of what is wrong with a piece for rows of these columns; ("", "", "") if nothing is."""
+    if piece.part is None:
+        return "template_syntax", piece.message, piece.hint
+    name = piece.part.field
+    if name is None or name in columns:
+        return "", "", ""
+    hint = missing_column(name, columns)
+    if set(name) & _NO_NAME:
+        hint = f"{BRACES} {hint}"
+    return "unknown_field", f"The template names {{{name}}}, and no column has that name.", hint
+
+
+def find_nearest(name: str, columns: Collection[str]) -> str | None:
+    """The column whose name is most like this one; None where none is like it."""
+    from rapidfuzz import process, utils
+
+    nearest = process.extractOne(name, sorted(columns), processor=utils.default_process, score_cutoff=60)
+    return nearest[0] if nearest else None
 
 
 def missing_column(name: str, columns: Collection[str]) -> str:
     """The hint for a column that is not there: the nearest one, and all there are."""
-    from rapidfuzz import process, utils
-
-    nearest = process.extractOne(name, sorted(columns), processor=utils.default_process, score_cutoff=60)
-    guess = f"Did you mean {nearest[0]}? " if nearest else ""
+    nearest = find_nearest(name, columns)
+    guess = f"Did you mean {nearest}? " if nearest is not None else ""
     return f"{guess}The columns are: {', '.join(columns) or 'none'}."
 
 
-def _unknown_field(name: str, columns: Collection[str], path: str) -> Problem:
-    hint = missing_column(name, columns)
-    if not name.isidentifier():
-        hint = f"{BRACES} {hint}"
-    return Problem(
-        "error", "unknown_field", f"The template names {{{name}}}, and no column has that name.", path, hint=hint
-    )
+def write_field(name: str) -> str:
+    """A column as it stands in a template; "" where none can name it (its name has a brace, a dot or the like)."""
+    pieces = tuple(split_template(f"{{{name}}}"))
+    part = pieces[0].part if len(pieces) == 1 else None
+    return f"{{{name}}}" if part is not None and part.field == name and not part.spec else ""
 
 
-def _check_field(name: str, spec: str, conversion: str | None) -> None:
+def escape(text: str) -> str:
+    """Text as it stands in a template."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def _find_end(template: str, at: int, name: str, spec: str) -> int:
+    """Behind the closing brace of the field that begins at `at`; a colon may stand there without a format."""
+    end = at + 1 + len(name)
+    if template[end] == "!":
+        end += 2
+    if template[end] == ":":
+        end += 1 + len(spec)
+    return end + 1
+
+
+def _find_unreadable(template: str, at: int) -> tuple[int, int]:
+    """Where what cannot be read begins: the first brace, for one that is written twice would have been read.
+
+    A pair of braces on one line goes together.
+    """
+    brace = next(index for index in range(at, len(template)) if template[index] in "{}")
+    pair = re.compile(r"\{[^{}\n]*\}").match(template, brace)
+    return brace, pair.end() if pair else brace + 1
+
+
+def _say(error: ValueError) -> str:
+    """Python's words, where they speak of a string that the reader sees as a template."""
+    return str(error).replace(" encountered in format string", "")
+
+
+def _make_field(start: int, end: int, name: str, spec: str, conversion: str | None) -> Piece:
+    message, hint = _refuse(name, spec, conversion)
+    if message:
+        return Piece(start, end, wrong="refused", message=message, hint=hint)
+    return Piece(start, end, Part(field=name, conversion=conversion, spec=spec))
+
+
+def _refuse(name: str, spec: str, conversion: str | None) -> tuple[str, str]:
+    """(message, hint) for a field that no template needs; ("", "") for any other."""
     if not name or name.isdigit():
-        raise PhinbError(f"The template has a field without a column: {{{name}}}.", f"Name a column in it. {BRACES}")
+        return f"The template has a field without a column: {{{name}}}.", f"Name a column in it. {BRACES}"
     if "." in name or "[" in name:
-        raise PhinbError(
+        return (
             f"The template reaches into a value: {{{name}}}.",
             "Only whole columns can be named; put the inner value into a column of its own.",
         )
     if "{" in spec:
-        raise PhinbError(f"The field {{{name}}} has a field inside its format: {spec}.", "Write the format out.")
+        return f"The field {{{name}}} has a field inside its format: {spec}.", "Write the format out."
     if conversion not in (None, "s", "r", "a"):
-        raise PhinbError(f"The field {{{name}}} has the unknown conversion !{conversion}.", "Known are !s, !r and !a.")
-
-
-def _write(part: Part) -> str:
-    """A part as it stands in a template."""
-    if part.field is None:
-        return part.text.replace("{", "{{").replace("}", "}}")
-    conversion = f"!{part.conversion}" if part.conversion else ""
-    spec = f":{part.spec}" if part.spec else ""
-    return f"{{{part.field}{conversion}{spec}}}"
+        return f"The field {{{name}}} has the unknown conversion !{conversion}.", "Known are !s, !r and !a."
+    return "", ""

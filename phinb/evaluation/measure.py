@@ -26,7 +26,8 @@ from phinb.evaluation.records import decode_request, encode_measurement
 from phinb.evaluation.scoring import EncodedRow, ScoringTask, encode_task, score_rows
 from phinb.evaluation.tokenizer import load_tokenizer
 from phinb.types import Event, Measurement, Notice, Preparing, Progress, Variant
-from phinb.workflow.store import encode_event, write_atomically
+from phinb.workflow.event_lines import encode_event
+from phinb.workflow.store import write_atomically
 
 Emit = Callable[[Event], None]
 

@@ -16,8 +16,8 @@ from typing import IO, Any
 
 from phinb.evaluation.records import decode_measurement
 from phinb.types import Event, Measurement, Variant
+from phinb.workflow.event_lines import decode_event
 from phinb.workflow.process import kill_tree, worker_environment
-from phinb.workflow.store import decode_event
 
 POLL_S = 0.1
 MODULE = "phinb.evaluation.measure"

@@ -91,15 +91,25 @@ def hash_model(path: Path | str) -> str:
     return whole.hexdigest()
 
 
+def is_made(reference: str) -> bool:
+    """Whether resolving the reference makes nothing: an embedded model that lies in the cache, or any other one."""
+    return not reference.startswith("phinb://") or (reference in EMBEDDED and _embedded_folder(reference).is_dir())
+
+
+def _embedded_folder(reference: str) -> Path:
+    from phinb.models import demo, tiny
+
+    revision = demo.REVISION if reference == "phinb://demo" else tiny.REVISION
+    return cache() / "models" / f"{reference.removeprefix('phinb://')}-{revision}"
+
+
 def _make_embedded(reference: str, progress: Report | None) -> Path:
+    from phinb.models import demo, tiny
+
     if reference == "phinb://demo":
-        from phinb.models import demo
-
-        return demo.make_demo(cache() / "models" / f"demo-{demo.REVISION}", progress)
+        return demo.make_demo(_embedded_folder(reference), progress)
     if reference == "phinb://tiny":
-        from phinb.models import tiny
-
-        return tiny.make_tiny(cache() / "models" / f"tiny-{tiny.REVISION}")
+        return tiny.make_tiny(_embedded_folder(reference))
     from rapidfuzz import process
 
     nearest = process.extractOne(reference, EMBEDDED)

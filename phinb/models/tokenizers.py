@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,15 @@ if TYPE_CHECKING:
 
 SPECIAL = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 """The named special tokens, in the order in which transformers adds those that the vocabulary lacks."""
+
+FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "generation_config.json",
+    "chat_template.jinja",
+)
+"""The files of a model's folder that its tokenizer is read from."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +88,12 @@ class Tokenizer:
     @property
     def pad_id(self) -> int | None:
         return self._id(self.pad)
+
+    @cached_property
+    def special_ids(self) -> frozenset[int]:
+        """The tokens that the tokenizer itself calls special, wherever they stand in a text."""
+        added = self.backend.get_added_tokens_decoder()
+        return frozenset(number for number, token in added.items() if token.special)
 
     @property
     def vocabulary_size(self) -> int:
@@ -152,14 +168,28 @@ def flatten_ids(encodings: Sequence[RawEncoding]) -> tuple[Ids, Ids]:
 
 
 def load_tokenizer(folder: Path | str) -> Tokenizer:
-    """Read the tokenizer of a model's folder. Takes about 60 ms for 50,000 pieces.
+    """Read the tokenizer of a model's folder. Takes about 60 ms for 50,000 pieces, the second time next to nothing.
 
     Raises PhinbError where there is no tokenizer.json, or it cannot be read.
     """
+    folder = Path(folder).absolute()
+    return _load(folder, tuple(map(_stamp, (folder / name for name in FILES))))
+
+
+def _stamp(file: Path) -> tuple[int, int] | None:
+    """What changes when a file is written anew."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
+@lru_cache(maxsize=2)
+def _load(folder: Path, _stamps: tuple[tuple[int, int] | None, ...]) -> Tokenizer:
     from tokenizers import AddedToken
     from tokenizers import Tokenizer as Backend
 
-    folder = Path(folder)
     path = folder / "tokenizer.json"
     if not path.is_file():
         raise PhinbError(

@@ -64,6 +64,7 @@ def describe_comparison(state: RunState, waiting: str, stopping: bool, now: floa
         tone=view.tone if state.ended else "warn" if stopping else "dim" if waiting else "run",
         buttons=buttons,
         note="" if state.ended else "each variant in a process of its own; results are kept",
+        lost_note=f"the kernel is silent; if it is gone, %olive_compare {state.run_id} goes on from what is measured",
     )
 
 

@@ -21,6 +21,7 @@ from phinb.notebook.comparison_output import (
 )
 from phinb.notebook.failure import cards_bundle, error_cards
 from phinb.notebook.host import replace_shown, show
+from phinb.notebook.live_output import NOTHING, LiveOutput
 from phinb.notebook.progress_panel import ProgressPanel
 from phinb.notebook.run_html import view_html
 from phinb.types import RunState
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from phinb.evaluation.comparison import Comparison
 
 INTERVAL_S = 0.1
-NOTHING = {"text/html": "<div hidden></div>", "text/plain": ""}
 
 
 class ComparisonPanel:
@@ -41,7 +41,8 @@ class ComparisonPanel:
     def __init__(self, run: Run, rows: Any = None) -> None:
         self.run = run
         self.rows = rows
-        self.table_id, self.figure_id = (f"phinb-{secrets.token_hex(8)}" for _ in range(2))
+        self.figure_id = f"phinb-{secrets.token_hex(8)}"
+        self._output = LiveOutput()
         self._panel = ProgressPanel(self._act)
         self._stop = threading.Event()
         self._measured = threading.Event()
@@ -54,8 +55,9 @@ class ComparisonPanel:
         """Display the panel, and below it the empty place of the figure; returns at once."""
         view = self._view()
         self._panel.show(view)
-        twins = {"text/html": view_html(self._saved(view)), "text/plain": view_text(self._saved(view))}
-        show(self._panel.mimebundle() | twins, self.table_id)
+        text = view_text(self._saved(view))
+        saved = {"text/html": view_html(self._saved(view), above_panel=True), "text/plain": text}
+        self._output.open(saved, self._panel.mimebundle(text))
         # What a thread displays anew belongs to no cell; what it replaces does.
         show(NOTHING, self.figure_id)
         self._start_thread(self._measure)
@@ -103,15 +105,16 @@ class ComparisonPanel:
     def _settle(self) -> None:
         """Put the result, or why there is none, in the panel's place."""
         if self._result is not None:
-            replace_shown(comparison_bundle(self._result), self.table_id)
+            self._output.settle(comparison_bundle(self._result))
             if has_figure(self._result):
                 replace_shown(self._draw(self._result), self.figure_id)
         else:
-            replace_shown(cards_bundle(self._problems, "Comparison"), self.table_id)
+            self._output.settle(cards_bundle(self._problems, "Comparison"))
         # A page that was reloaded in between does not get the replacement; its panel says where the result is.
         note = f"the result is kept: run %olive_compare {self.run.id} again to see it"
         cards = tuple(self._problems) or (Card("info", "The comparison has ended.", hint=note),)
-        self._panel.show(replace(self._view(), cards=cards, buttons=(), status_text="ended", tone="dim", note=""))
+        view = replace(self._view(), cards=cards, buttons=(), status_text="ended", tone="dim", note="")
+        self._panel.show(view, last=True)
 
     def _draw(self, result: Comparison) -> dict[str, Any]:
         try:

@@ -1,57 +1,13 @@
 // The form of a configuration: tabs, groups and controls, as config_view.py describes them. Values, words and checks come
 // from the kernel; only what the page alone knows (which rows are open, what is half typed) is kept here. Nodes are changed
-// in place, so that focus and what is being typed stay. Joined before config_panel.js.
-
-// Each panel runs its own copy of this file in one page: its ids must differ from those of the others.
-const page = Math.random().toString(36).slice(2, 8);
-let counted = 0;
-
-function newId() {
-  counted += 1;
-  return `phinb-${page}-${counted}`;
-}
-
-function make(name, className, attributes = {}, ...children) {
-  const node = document.createElement(name);
-  if (className) node.className = className;
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  node.append(...children);
-  return node;
-}
-
-const symbols = { error: "■", warning: "▲", info: "●" };
-
-function write(node, text) {
-  if (node.textContent !== text) node.textContent = text;
-}
-
-// Keeps one child a row of `rows`: `create(row)` makes what is missing, `change(child, row)` updates it.
-function keep(parent, rows, create, change) {
-  while (parent.children.length > rows.length) parent.lastElementChild.remove();
-  rows.forEach((row, index) => {
-    if (!parent.children[index]) parent.append(create(row));
-    change(parent.children[index], row);
-  });
-}
-
-// A name that may be broken behind its underscores and dots, and not within a word.
-function breakable(text) {
-  return text.split(/(?<=[._])/).flatMap((piece, index) => (index ? [document.createElement("wbr"), piece] : [piece]));
-}
-
-function button(label, className, press) {
-  const node = make("button", className, { type: "button" });
-  if (label) node.append(label);
-  // Not `disabled`: a button that has just been pressed must keep the keyboard's focus.
-  node.addEventListener("click", () => { if (node.getAttribute("aria-disabled") !== "true") press(); });
-  return node;
-}
-
-function enable(node, on) {
-  node.setAttribute("aria-disabled", String(!on));
-}
+// in place, so that focus and what is being typed stay. Joined behind elements.js.
 
 // ------------------------------------------------------------------------------------------------------------ controls
+
+// Text of several lines: Enter begins a new one.
+function isLong(field) {
+  return field.kind === "long" || field.kind === "long_json";
+}
 
 function createControl(field, id) {
   if (field.kind === "fixed") return make("output", "phinb-dim", { id });
@@ -61,13 +17,18 @@ function createControl(field, id) {
     (field.choices ?? []).forEach((text, number) => select.append(make("option", "", { value: String(number) }, text)));
     return select;
   }
-  if (field.kind === "long") return make("textarea", "phinb-mono", { id, rows: "3", spellcheck: "false" });
+  if (isLong(field)) return make("textarea", "phinb-mono", { id, rows: "2", spellcheck: "false" });
   const types = { int: "number", float: "number", bool: "checkbox" };
   const input = make("input", field.kind === "json" ? "phinb-mono" : "", { id, type: types[field.kind] ?? "text", spellcheck: "false", autocomplete: "off" });
   if (field.low !== undefined) input.min = String(field.low);
   if (field.high !== undefined) input.max = String(field.high);
   if (input.type !== "checkbox") input.placeholder = field.placeholder ?? (field.kind === "words" ? "a, b, c" : "not set");
   return input;
+}
+
+// What a control was made for: it is made anew where this is another.
+function kindOf(field) {
+  return JSON.stringify([field.kind, field.choices, field.optional, field.placeholder, field.low, field.high]);
 }
 
 function readControl(control, field) {
@@ -93,7 +54,7 @@ function fillControl(control, field, value) {
     if (control.type === "number") control.step = stepOf(field, value);
     const text = value === null ? "" : String(value);
     if (control.value !== text) control.value = text;
-    if (field.kind === "long") control.rows = Math.min(Math.max(text.split("\n").length, 2), 8);
+    if (isLong(field)) control.rows = Math.min(Math.max(text.split("\n").length, 2), 8);
   }
   return undefined;
 }
@@ -126,11 +87,10 @@ class Row {
     this.control.addEventListener("change", () => this.commit());
     this.control.addEventListener("keydown", (event) => {
       if (event.key === "Escape") { this.release(); fillControl(this.control, this.field, this.value?.value ?? null); }
-      if (event.key === "Enter" && field.kind !== "long") this.commit();
-      if (event.key === "Enter" && field.kind === "long" && (event.ctrlKey || event.metaKey)) this.commit();
+      if (event.key === "Enter" && (!isLong(field) || event.ctrlKey || event.metaKey)) this.commit();
     });
     this.holder.replaceChildren(this.control, this.unit);
-    this.kind = JSON.stringify([field.kind, field.choices, field.placeholder, field.low, field.high]);
+    this.kind = kindOf(field);
   }
 
   commit() {
@@ -145,7 +105,10 @@ class Row {
 
   describe(field) {
     this.field = field;
-    if (this.kind !== JSON.stringify([field.kind, field.choices, field.placeholder, field.low, field.high])) this.createControl();
+    if (this.kind === kindOf(field)) return;
+    const focused = this.control.getRootNode().activeElement === this.control;
+    this.createControl();
+    if (focused) this.control.focus({ preventScroll: true });
   }
 
   fill(value) {
@@ -158,7 +121,7 @@ class Row {
     this.mark.title = value.told ?? (differs ? `The default is ${value.default}` : "");
     this.node.dataset.severity = value.problem ?? "";
     this.node.classList.toggle("phinb-differs", differs);
-    write(this.unit, [field.unit, differs && shown ? `default ${shown}` : ""].filter(Boolean).join(" · "));
+    write(this.unit, [field.unit, differs && shown && !isLong(field) ? `default ${shown}` : ""].filter(Boolean).join(" · "));
     write(this.origin, value.origin);
     this.origin.title = value.title ?? "";
     this.origin.className = `phinb-origin phinb-from-${value.tone}`;

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from phinb.notebook.advice_html import advice_card
 from phinb.notebook.config_summary import (
     change_rows,
     count,
@@ -18,7 +19,6 @@ from phinb.notebook.failure import problem_card
 from phinb.notebook.html import Html, Part, breakable, card_html, frame, table_html, tag, visible
 from phinb.types import Effective
 from phinb.workflow.text import card_text, table_text
-from phinb.workflow.view import Card
 
 if TYPE_CHECKING:
     from phinb.config import Config
@@ -40,7 +40,7 @@ def config_bundle(config: Config, checked: Preflight | None = None, *, above_pan
     """
     summary = summarize(config, checked)
     cards = [problem_card(problem) for problem in listed_problems(checked.problems if checked else config.problems)]
-    cards += [Card("info", advice) for advice in checked.advice] if checked else []
+    cards += [advice_card(advice) for advice in checked.advice] if checked else []
     head = _head(config.name, summary.verdict, summary.tone, summary.told)
     folded = [*_changes_html(config), *_values_html(config)]
     body = [tag("div", *map(card_html, cards), *folded, class_="phinb-sheet")] if cards or folded else []

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import builtins
 import keyword
-import threading
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
@@ -67,10 +66,9 @@ class ConfigMagics(Magics):  # type: ignore[misc]
         self.shell.push({name: config})
         self._open(name, config)
         if find_host(self.shell) is not Host.TERMINAL:
-            from phinb.api import keep_standby
+            from phinb.notebook.preparation import get_ready
 
-            # While the configuration is read and edited, a worker loads what its run will need.
-            threading.Thread(target=keep_standby, daemon=True).start()
+            get_ready(config)
 
     def _open(self, name: str, config: Config) -> None:
         """The panel where somebody can use it, else the saved form; a file has no name that a panel could bind."""
@@ -81,8 +79,10 @@ class ConfigMagics(Magics):  # type: ignore[misc]
             return
         from phinb.notebook.config_panel import ConfigPanel
 
-        earlier, panel = self._panels.get(name), ConfigPanel(self.shell, name, config, self._cells)
-        self._panels[name] = panel
+        earlier = self._panels.get(name)
+        if earlier is not None:
+            earlier.leave()
+        self._panels[name] = panel = ConfigPanel(self.shell, name, config, self._cells)
         panel.open()
         if earlier is not None:
             earlier.move(self._cells.running, f"In [{self.shell.execution_count}]")
@@ -120,17 +120,49 @@ class ConfigMagics(Magics):  # type: ignore[misc]
 
     @line_magic(
         argument("name", metavar="NAME", help="a configuration of this notebook, or a file"),
+        argument("--apply", action="store_true", help="write the advice into the configuration that NAME is bound to"),
+    )
+    def olive_advise(self, options: Namespace) -> None:
+        """Say what makes the training faster or smaller on this machine without changing what it learns.
+
+        The first time it measures the machine (5 s). `--apply` changes the configuration as its panel would; the
+        cell's own text stays, and `%olive_config NAME --show` prints the new one.
+        """
+        from phinb.api import advise, apply_advice
+        from phinb.notebook.advice_html import advice_bundle
+        from phinb.notebook.binding import binding_of
+
+        config = self._find(options.name)
+        advice = advise(config)
+        if not options.apply:
+            show(advice_bundle(config, advice))
+            return
+        variable = options.name if self.shell.user_ns.get(options.name) is config else ""
+        binding = binding_of(self.shell, variable, config, self._cells)
+        with binding.lock:
+            binding.check()
+            changed, done = apply_advice(config, advice)
+            if done:
+                binding.bind(changed)
+        show(advice_bundle(changed, advice, done))
+
+    @line_magic(
+        argument("name", metavar="NAME", help="a configuration of this notebook, or a file"),
         argument("--model", metavar="MODEL", help="take this model's tokenizer instead of the configuration's own"),
+        argument("--export", metavar="FOLDER", help="write what `olive run` needs to train as phinb does instead"),
     )
     def olive_plain(self, options: Namespace) -> None:
         """Show what plain Olive, without phinb, makes of the same text, beside what will run here.
 
         Olive itself is asked, in a process of its own: it tokenises the data and trains nothing (10 to 20 s).
         """
-        from phinb.api import check_plain_olive
+        from phinb.api import check_plain_olive, export_plain
         from phinb.notebook.config_html import plain_bundle
 
         config = self._find(options.name)
+        if options.export:
+            print(f"olive run --config {export_plain(config, options.export)}")
+            return
         show(plain_bundle(config.name, check_plain_olive(config, options.model)))
 
     @line_magic()

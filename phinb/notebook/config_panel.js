@@ -1,38 +1,6 @@
 // The panel of a configuration: its line, its form (config_form.js), its problems with their remedies, and the way back
 // into the cell (cell_editor.js). It draws what config_view.py describes and computes nothing.
 
-function createCard(press, reveal) {
-  const card = make("div", "phinb-card");
-  const texts = make("div", "");
-  const place = button("", "phinb-place", () => reveal(place.dataset.field));
-  texts.append(place, make("b", ""), " ", make("span", ""), make("span", "phinb-dim"));
-  const fix = button("", "phinb-fix", () => press({ action: "fix", number: Number(fix.dataset.number), of: fix.dataset.of }));
-  card.append(make("span", "phinb-symbol", { role: "img" }), texts, fix);
-  return card;
-}
-
-function changeCard(card, row) {
-  const [symbol, texts, fix] = card.children;
-  const [link, place, title, hint] = texts.children;
-  card.dataset.severity = row.severity;
-  write(symbol, row.symbol);
-  symbol.setAttribute("aria-label", row.severity);
-  // A place whose field is in the form leads there.
-  link.hidden = !row.place || !row.field;
-  link.dataset.field = row.field;
-  link.title = "Show it in the form";
-  write(link, row.place);
-  place.hidden = !row.place || Boolean(row.field);
-  write(place, row.place);
-  write(title, row.title);
-  write(hint, row.hint);
-  hint.hidden = !row.hint;
-  fix.hidden = !row.fix;
-  write(fix, row.fix?.title ?? "");
-  fix.dataset.number = row.fix?.number ?? "";
-  fix.dataset.of = row.title;
-}
-
 function createChange() {
   const change = make("div", "phinb-change");
   change.append(make("b", ""), " ", make("span", "phinb-mono"), " ", make("span", "phinb-dim"));
@@ -85,10 +53,7 @@ function render({ model, el }) {
   el.replaceChildren(panel);
   const open = { diff: false };
 
-  // JupyterLab's shortcuts of one letter (A, B, D D, X) must not hear what is typed at a list or a button; those with
-  // Ctrl (save) still do. Its listener asks the element that has the focus.
-  const suppress = (event) => event.target.toggleAttribute("data-lm-suppress-shortcuts", !(event.ctrlKey || event.metaKey));
-  for (const kind of ["focusin", "keydown", "keyup"]) panel.addEventListener(kind, suppress);
+  keepKeys(panel);
 
   function say(text, tone = "") {
     write(note, text);
@@ -153,18 +118,13 @@ function render({ model, el }) {
     if (open.diff) drawDiff(difference, texts.diff || "The text is as it was read.");
   }
 
-  const drawings = {
+  return follow(model, {
     "change:outline": () => form.draw(),
     "change:values": () => form.fill(),
     "change:tab": () => form.draw(),
     "change:state": drawState,
     "change:texts": drawTexts,
-  };
-  for (const [event, draw] of Object.entries(drawings)) {
-    model.on(event, draw);
-    draw();
-  }
-  return () => Object.entries(drawings).forEach(([event, draw]) => model.off(event, draw));
+  });
 }
 
 export default { render };

@@ -7,58 +7,42 @@ from __future__ import annotations
 
 import difflib
 import secrets
-import threading
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import anywidget
 import traitlets
 
 from phinb.config import Config
 from phinb.config.form import Form, describe_form
 from phinb.errors import PhinbError
+from phinb.notebook.binding import binding_of
 from phinb.notebook.cells import Cells
 from phinb.notebook.config_html import config_bundle, moved_bundle
 from phinb.notebook.config_summary import count, listed_problems
 from phinb.notebook.config_view import describe_outline, describe_state, describe_values, from_control
 from phinb.notebook.host import replace_shown, show
 from phinb.notebook.html import visible
+from phinb.notebook.widget import PanelWidget, join_files
 from phinb.types import Edit
 
-HERE = Path(__file__).parent
-SCRIPTS = ("cell_editor.js", "config_form.js", "config_panel.js")
-STYLES = ("panel.css", "config_panel.css")
+SCRIPTS = ("elements.js", "cards.js", "cell_editor.js", "config_form.js", "config_panel.js")
+STYLES = ("panel.css", "controls.css", "config_panel.css")
 
 
-def _join(names: Sequence[str]) -> str:
-    return "\n".join((HERE / name).read_text(encoding="utf-8") for name in names)
-
-
-class ConfigWidget(anywidget.AnyWidget):  # type: ignore[misc]
+class ConfigWidget(PanelWidget):
     """What is sent, and only where it changed; `tab` is the browser's to set, so that it survives a reload.
 
     outline, values, state: config_view.py. texts: the cells with what they hold and what they should, the diff.
     """
 
-    _esm = _join(SCRIPTS)
-    _css = _join(STYLES)
+    _esm = join_files(SCRIPTS)
+    _css = join_files(STYLES)
 
     outline = traitlets.Dict().tag(sync=True)
     values = traitlets.Dict().tag(sync=True)
     state = traitlets.Dict().tag(sync=True)
     texts = traitlets.Dict().tag(sync=True)
     tab = traitlets.Unicode("Passes").tag(sync=True)
-
-    def __init__(self, on_message: Callable[[dict[str, Any]], None]) -> None:
-        super().__init__()
-        self.on_msg(lambda _widget, content, _buffers: on_message(content) if isinstance(content, dict) else None)
-
-    def mimebundle(self) -> dict[str, Any]:
-        reference = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
-        told = "The form needs a live kernel: run the cell again."
-        return {"application/vnd.jupyter.widget-view+json": reference, "text/plain": told}
 
 
 @dataclass(frozen=True)
@@ -70,34 +54,44 @@ class _Said:
 class ConfigPanel:
     """The panel of the Config that is bound to `variable`. Each change makes a new Config and binds it anew.
 
-    Callbacks come on a thread that depends on the version of ipykernel: one lock guards all; `settled` waits for it.
+    It shares the variable with other panels (binding.py), whose lock guards all; `settled` waits for it.
     """
 
     def __init__(self, shell: Any, variable: str, config: Config, cells: Cells) -> None:
         self.variable = variable
-        self.config = config
+        self.binding = binding_of(shell, variable, config, cells)
         self.display_id = f"phinb-{secrets.token_hex(8)}"
-        self._shell = shell
         self._cells = cells
         self._cell_id = cells.running
         self._pieces = cells.pieces_of(config)
-        self._given = config
-        self._undo: list[Config] = []
         self._moved = ""
+        self._last: Config | None = None
         self._said: _Said | None = None
+        self._acting = False
         self._upgradable = bool(config.changes)
         self._primary: set[str] = set()
         self._known: set[str] = set()
         self._form: Form = describe_form(config)
-        self._lock = threading.RLock()
+        self._lock = self.binding.lock
         self._widget = ConfigWidget(self._receive)
+
+    @property
+    def config(self) -> Config:
+        """What the variable means now; in a panel that hears no more of it, what it meant then."""
+        return self._last or self.binding.config
 
     def open(self) -> None:
         """Display the static twin, and the panel below it, which hides the twin while it is alive."""
+        self.binding.listen(self._hear)
         self._draw()
         self._widget.tab = self._first_tab()
         show(config_bundle(self.config, above_panel=True), self.display_id)
-        show(self._widget.mimebundle())
+        show(self._widget.mimebundle("The form needs a live kernel: run the cell again."))
+
+    def leave(self) -> None:
+        """Hear no more of the variable: another panel takes over, and `move` will say where."""
+        self._last = self.binding.config
+        self.binding.leave(self._hear)
 
     def move(self, cell_id: str, label: str) -> None:
         """Another panel of the same variable takes over, in the cell that is called `label`; this one says so.
@@ -119,9 +113,15 @@ class ConfigPanel:
 
     # ---------------------------------------------------------------------------------------- messages
 
+    def _hear(self) -> None:
+        """The configuration has changed, by this panel or by another."""
+        self._pieces = self._cells.pieces_of(self.config) or self._pieces
+        if not self._acting:
+            self._draw()
+
     def _receive(self, content: dict[str, Any]) -> None:
         with self._lock:
-            self._said = None
+            self._said, self._acting = None, True
             try:
                 self._act(content)
             except PhinbError as error:
@@ -129,6 +129,7 @@ class ConfigPanel:
             except Exception as error:
                 # Nobody sees what a callback raises: it is told where the user looks.
                 self._said = _Said(visible(f"phinb itself failed: {type(error).__name__}: {error}"), "bad")
+            self._acting = False
             self._draw()
 
     def _act(self, content: dict[str, Any]) -> None:
@@ -143,20 +144,19 @@ class ConfigPanel:
         action = actions.get(str(content.get("action")))
         if action is None or self._moved:
             return
-        if self._shell.user_ns.get(self.variable) is not self.config:
-            raise PhinbError(f"{self.variable} is something else by now.", f"%olive_config {self.variable} shows it.")
+        self.binding.check()
         action(content)
 
     def _set(self, content: dict[str, Any]) -> None:
         field = self._form.fields.get(str(content.get("path")))
         edit = from_control(field, content.get("value")) if field is not None else None
         if edit is not None:
-            self._edit(edit)
+            self.binding.edit(edit)
 
     def _reset(self, content: dict[str, Any]) -> None:
         field = self._form.fields.get(str(content.get("path")))
         if field is not None and field.optional and field.origin in ("you", "upgrade"):
-            self._edit(Edit("remove", field.path))
+            self.binding.edit(Edit("remove", field.path))
 
     def _fix(self, content: dict[str, Any]) -> None:
         problems = listed_problems(self.config.problems)
@@ -164,29 +164,15 @@ class ConfigPanel:
         problem = problems[number] if isinstance(number, int) and 0 <= number < len(problems) else None
         # A press that was under way while the list changed must not mend something else.
         if problem is not None and problem.fix is not None and visible(problem.message) == content.get("of"):
-            self._edit(*problem.fix.edits)
-
-    def _edit(self, *edits: Edit) -> None:
-        self._bind(self.config.edit(*edits))
+            self.binding.edit(*problem.fix.edits)
 
     def _upgrade(self, _content: dict[str, Any]) -> None:
         if self.config.changes:
-            self._bind(self.config.upgraded())
+            self.binding.bind(self.config.upgraded())
             self._said = _Said("The text is in today's form now; the cell is as it was until you write to it.")
 
-    def _bind(self, config: Config) -> None:
-        self._undo.append(self.config)
-        self._rebind(config)
-
-    def _rebind(self, config: Config) -> None:
-        if self._pieces:
-            self._cells.bind(config)
-        self.config = config
-        self._shell.user_ns[self.variable] = config
-
     def _take_back(self, _content: dict[str, Any]) -> None:
-        if self._undo:
-            self._rebind(self._undo.pop())
+        self.binding.take_back()
 
     def _written(self, content: dict[str, Any]) -> None:
         """The page has put the texts of these cells into their editors."""
@@ -211,7 +197,7 @@ class ConfigPanel:
             widget.outline = describe_outline(self._form, self._primary)
             widget.values = describe_values(self._form)
             widget.state = describe_state(self.config, self._form) | {
-                "undo": len(self._undo),
+                "undo": len(self.binding.history),
                 "upgradable": self._upgradable,
                 "standing": self._standing(),
                 "moved": self._moved,
@@ -239,7 +225,8 @@ class ConfigPanel:
     def _standing(self) -> str:
         if not self._edited():
             return "As it stands in the cell." if self._pieces else "As it was read."
-        told = count(len(self._undo), "change") if self._undo else "Changed"
+        made = len(self.binding.history)
+        told = count(made, "change") if made else "Changed"
         return f"{told}, not in the cell yet." if self._pieces else f"{told}."
 
     def _edited(self) -> bool:
@@ -247,7 +234,8 @@ class ConfigPanel:
 
     def _held(self) -> list[str]:
         """The texts that stand in the cells; of a file or a dict, those that were read."""
-        return [piece.text for piece in self._pieces] or [text for _, text in self._cells.written_texts(self._given)]
+        given = self._cells.written_texts(self.binding.given)
+        return [piece.text for piece in self._pieces] or [text for _, text in given]
 
     def _texts(self) -> list[str]:
         """The texts as they are now."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from phinb.notebook.html import visible
 from phinb.types import Change, Effective, Origin, Problem, Severity
-from phinb.workflow.wording import write_bytes
+from phinb.workflow.wording import write_bytes, write_duration
 
 if TYPE_CHECKING:
     from phinb.config import Config
@@ -123,4 +123,6 @@ def _forecast(checked: Preflight | None) -> list[str]:
     if checked is None:
         return []
     needs = [("disk", checked.forecast.disk_bytes), ("memory", checked.forecast.memory_bytes)]
-    return [f"{write_bytes(size)} {what}" for what, size in needs if size]
+    seconds = checked.forecast.seconds
+    told = [f"about {write_duration(seconds)}"] if seconds is not None else []
+    return told + [f"{write_bytes(size)} {what}" for what, size in needs if size]

@@ -109,8 +109,8 @@ def to_control(field: FormField) -> Any:
     value = field.value
     if field.kind == "choice":
         return next((at for at, choice in enumerate(field.choices) if same_value(choice, value)), -1)
-    if field.kind == "json":
-        return "" if value is None else _as_json(value)
+    if field.kind in ("json", "long_json"):
+        return "" if value is None else _as_json(value, indent=2 if field.kind == "long_json" else None)
     if field.kind == "words":
         return "" if value is None else ", ".join(value)
     if field.kind in ("text", "long"):
@@ -142,7 +142,7 @@ def _read(field: FormField, given: Any) -> Any:
     if field.kind == "choice":
         known = isinstance(given, int) and 0 <= given < len(field.choices)
         return field.choices[given] if known else None
-    if field.kind == "json":
+    if field.kind in ("json", "long_json"):
         try:
             return json.loads(str(given))
         except ValueError as error:
@@ -155,10 +155,10 @@ def _read(field: FormField, given: Any) -> Any:
     return given
 
 
-def _as_json(value: Any) -> str:
-    """JSON on one line, in which every sign can be seen."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return "".join(sign if sign.isprintable() else json.dumps(sign)[1:-1] for sign in text)
+def _as_json(value: Any, indent: int | None) -> str:
+    """JSON on one line or several, in which every sign can be seen."""
+    text = json.dumps(value, ensure_ascii=False, default=str, indent=indent)
+    return "".join(sign if sign.isprintable() or sign == "\n" else json.dumps(sign)[1:-1] for sign in text)
 
 
 def describe_state(config: Config, form: Form) -> dict[str, Any]:

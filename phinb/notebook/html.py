@@ -23,13 +23,16 @@ class Html(str):
 Part = Html | str
 
 
-_TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
-"""Signs that turn the direction of the text after them (Unicode's embeddings, overrides and isolates)."""
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]"
+)
+"""Control characters, signs without a shape, those that turn the text's direction, and halves of characters."""
 
 
 def visible(text: str) -> str:
-    """The text with the signs written out that would make it look like another: a name must read as it is."""
-    return _TURNING.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text)
+    """The text with what cannot be seen written out: it must read as it is, do nothing to a terminal that prints it
+    (escape sequences), and get through every wire (halves of characters). Tabs and line ends stay."""
+    return _UNSEEN.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text)
 
 
 def tag(name: str, *parts: Part, **attributes: str | float | None) -> Html:
@@ -52,17 +55,17 @@ def breakable(text: str) -> Html:
 
 
 @cache
-def read_style() -> str:
-    """panel.css, which the live panel uses, too."""
-    return (Path(__file__).parent / "panel.css").read_text(encoding="utf-8")
+def read_style(name: str = "panel.css") -> str:
+    """A style sheet of this folder: the live panels use the same."""
+    return (Path(__file__).parent / name).read_text(encoding="utf-8")
 
 
-def frame(*parts: Part, label: str, bare: bool = False, kind: str = "") -> Html:
+def frame(*parts: Part, label: str, bare: bool = False, kind: str = "", styles: Sequence[str] = ()) -> Html:
     """The outer box with its style; `label` names it for assistive technology. `bare` leaves the border out.
 
-    `kind` is a further class of the box.
+    `kind` is a further class of the box, `styles` are sheets on top of panel.css.
     """
-    style = Html(f"<style>{read_style()}</style>")
+    style = Html(f"<style>{''.join(map(read_style, ('panel.css', *styles)))}</style>")
     classes = " ".join(name for name in ("phinb", "phinb-only" if bare else "", kind) if name)
     return tag("div", style, *parts, class_=classes, role="group", aria_label=label)
 
@@ -82,7 +85,10 @@ def card_html(card: Card) -> Html:
 
 
 def table_html(head: Sequence[str], rows: Iterable[Sequence[Part]], label: str, numbers: Iterable[int] = ()) -> Html:
-    """A table whose first column names the row; the columns in `numbers` are aligned to the right."""
+    """A table whose first column names the row; the columns in `numbers` are aligned to the right.
+
+    Without a `head` it has none.
+    """
     right = set(numbers)
 
     def cell(index: int, part: Part) -> Html:
@@ -94,4 +100,5 @@ def table_html(head: Sequence[str], rows: Iterable[Sequence[Part]], label: str, 
     titles = [
         tag("th", title, scope="col", class_="phinb-number" if i in right else None) for i, title in enumerate(head)
     ]
-    return tag("table", tag("thead", tag("tr", *titles)), tag("tbody", *body), aria_label=label)
+    above = [tag("thead", tag("tr", *titles))] if titles else []
+    return tag("table", *above, tag("tbody", *body), aria_label=label)

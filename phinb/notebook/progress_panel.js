@@ -1,36 +1,13 @@
-// Draws a View (run_view.py) and says which button was pressed. It computes nothing: words, fractions and places come
-// from the kernel. Nodes are made once and changed in place, so that focus and selection stay where they are.
+// Draws a View (workflow/view.py) and says which button was pressed. It computes nothing: words, fractions and places
+// come from the kernel. Joined behind elements.js, cards.js and chart.js.
 
-const SVG = "http://www.w3.org/2000/svg";
-
-function make(name, className, attributes = {}) {
-  const node = document.createElement(name);
-  node.className = className;
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  return node;
-}
-
-function write(node, text) {
-  if (node.textContent !== text) node.textContent = text;
-}
-
-// Keeps one child a row of `rows`: `create(row)` makes what is missing, `change(child, row)` updates it.
-function keep(parent, rows, create, change) {
-  while (parent.children.length > rows.length) parent.lastElementChild.remove();
-  rows.forEach((row, index) => {
-    if (!parent.children[index]) parent.append(create(row));
-    change(parent.children[index], row);
-  });
-}
+const SILENCE_MS = 8000;
 
 function createLine() {
-  const line = make("div", "phinb-line", { role: "listitem" });
-  const name = make("span", "phinb-name");
-  name.append(make("b", ""), " ", make("span", "phinb-dim"));
-  const bar = make("div", "phinb-bar", { role: "progressbar", "aria-valuemin": "0", "aria-valuemax": "100" });
-  bar.append(document.createElement("i"));
-  line.append(make("span", "phinb-symbol", { role: "img" }), name, bar, make("span", "phinb-text"));
-  return line;
+  const name = make("span", "phinb-name", {}, make("b", ""), " ", make("span", "phinb-dim"));
+  const bar = make("div", "phinb-bar", { role: "progressbar", "aria-valuemin": "0", "aria-valuemax": "100" }, make("i", ""));
+  const symbol = make("span", "phinb-symbol", { role: "img" });
+  return make("div", "phinb-line", { role: "listitem" }, symbol, name, bar, make("span", "phinb-text"));
 }
 
 function changeLine(line, row) {
@@ -51,30 +28,15 @@ function changeLine(line, row) {
   else bar.removeAttribute("aria-valuenow");
 }
 
-function createCard() {
-  const card = make("div", "phinb-card");
-  const texts = make("div", "");
-  texts.append(make("b", ""), " ", make("span", ""), make("span", "phinb-dim"), make("span", "phinb-dim"));
-  card.append(make("span", "phinb-symbol", { role: "img" }), texts);
-  return card;
-}
-
-function changeCard(card, row) {
-  const [symbol, texts] = card.children;
-  card.dataset.severity = row.severity;
-  write(symbol, row.symbol);
-  symbol.setAttribute("aria-label", row.severity);
-  const [strong, plain] = row.place ? [row.place, row.title] : [row.title, ""];
-  [strong, plain, row.text, row.hint].forEach((text, index) => {
-    write(texts.children[index], text);
-    texts.children[index].hidden = !text;
-  });
+// A notice has no place in a text: its title takes the weight, and what it says more stands with the remedy.
+function changeNotice(card, row) {
+  const more = [row.text, row.hint].filter(Boolean).join("\n");
+  const fix = row.fix ? { title: row.fix, number: 0 } : null;
+  changeCard(card, { ...row, place: row.place || row.title, title: row.place ? row.title : "", hint: more, fix });
 }
 
 function createFact() {
-  const fact = document.createElement("span");
-  fact.append(make("b", ""), " ", make("span", "phinb-dim"));
-  return fact;
+  return make("span", "", {}, make("b", ""), " ", make("span", "phinb-dim"));
 }
 
 function changeFact(fact, row) {
@@ -82,76 +44,56 @@ function changeFact(fact, row) {
   write(fact.children[1], row.label);
 }
 
-function shape(name, attributes, text) {
-  const node = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  if (text !== undefined) node.textContent = text;
-  return node;
+function createAnswers() {
+  return make("div", "phinb-answers", {}, make("div", "phinb-prompt"), make("div", "phinb-given"));
 }
 
-function drawChart(holder, chart) {
-  holder.hidden = !chart;
-  if (!chart) return holder.replaceChildren();
-  const svg = shape("svg", { viewBox: `0 0 ${chart.width} ${chart.height}`, role: "img", "aria-label": chart.description });
-  for (const tick of chart.y_ticks) {
-    svg.append(shape("path", { class: "phinb-rule", d: `M${chart.left} ${tick.at}H${chart.right}` }));
-    svg.append(shape("text", { x: chart.left - 6, y: tick.at + 3.5, "text-anchor": "end" }, tick.label));
-  }
-  for (const tick of chart.x_ticks)
-    svg.append(shape("text", { x: tick.at, y: chart.bottom + 12, "text-anchor": "middle" }, tick.label));
-  const middle = (chart.left + chart.right) / 2;
-  svg.append(shape("text", { x: middle, y: chart.height - 3, "text-anchor": "middle" }, chart.x_title));
-  if (chart.now !== null) svg.append(shape("path", { class: "phinb-now", d: `M${chart.now} ${chart.top}V${chart.bottom}` }));
-  if (chart.line.length === 1)
-    svg.append(shape("circle", { class: "phinb-only-point", cx: chart.line[0][0], cy: chart.line[0][1], r: 2.5 }));
-  svg.append(shape("path", { class: "phinb-loss", d: "M" + chart.line.map(([x, y]) => `${x} ${y}`).join("L") }));
-  for (const [x, y] of chart.dots) svg.append(shape("circle", { class: "phinb-eval", cx: x, cy: y, r: 3.5 }));
-  for (const label of chart.labels)
-    svg.append(shape("text", { x: label.x, y: label.y, "data-series": label.series }, label.text));
-  return holder.replaceChildren(svg);
+function changeAnswers(node, row) {
+  write(node.children[0], row.prompt);
+  const createAnswer = () => make("div", "", {}, make("span", "phinb-step"), " ", make("span", "phinb-answer"));
+  keep(node.children[1], row.given, createAnswer, (pair, answer) => {
+    write(pair.children[0], answer.step);
+    write(pair.children[1], answer.text);
+  });
 }
 
 function render({ model, el }) {
-  const panel = make("div", "phinb", { role: "group" });
-  const head = make("div", "phinb-head");
+  const panel = make("div", "phinb phinb-live", { role: "group" });
   const [name, pill, run_id] = [make("b", ""), make("span", "phinb-pill"), make("span", "phinb-dim phinb-mono")];
   const buttons = make("div", "phinb-buttons", { role: "toolbar", "aria-label": "Actions" });
-  head.append(name, pill, run_id, buttons);
-  const body = make("div", "phinb-body");
-  const [left, lines, cards] = [make("div", ""), make("div", "phinb-lines", { role: "list", "aria-label": "Passes" }), make("div", "")];
-  const chart = make("div", "phinb-chart");
-  left.append(lines, cards);
-  body.append(left, chart);
+  const head = make("div", "phinb-head", {}, name, pill, run_id, buttons);
+  const lines = make("div", "phinb-lines", { role: "list", "aria-label": "Passes" });
+  const cards = make("div", "");
+  const charts = new Charts(model);
+  const body = make("div", "phinb-body", {}, make("div", "", {}, lines, cards), charts.node);
+  const samples = make("div", "phinb-samples", { role: "group", "aria-label": "Samples", tabindex: "0" });
   const log = make("pre", "phinb-log", { tabindex: "0", role: "log", "aria-live": "off", "aria-label": "Log" });
-  const strip = make("div", "phinb-strip");
-  const [facts, note] = [make("span", ""), make("span", "phinb-note")];
-  facts.style.display = "contents";
-  strip.append(facts, note);
+  const [facts, note] = [make("span", "phinb-facts"), make("span", "phinb-note")];
+  const strip = make("div", "phinb-strip", {}, facts, note);
   // Only a change of the status is spoken; a bar that moves ten times a second must not be.
   const spoken = make("div", "phinb-aside", { role: "status", "aria-live": "polite" });
-  panel.append(head, body, log, strip, spoken);
+  panel.append(head, body, samples, log, strip, spoken);
   el.replaceChildren(panel);
+  keepKeys(panel);
+  let connected = true;
 
   function createButton() {
-    const button = make("button", "", { type: "button" });
-    button.addEventListener("click", () => {
-      if (button.getAttribute("aria-disabled") === "true") return;
-      if (button.dataset.action === "log") {
+    const node = button("", "", () => {
+      if (node.dataset.action === "log") {
         model.set("log_open", !model.get("log_open"));
         model.save_changes();
-      } else model.send({ action: button.dataset.action });
+      } else model.send({ action: node.dataset.action });
     });
-    return button;
+    return node;
   }
 
-  function changeButton(button, row) {
-    button.dataset.action = row.action;
-    write(button, row.label);
-    button.title = row.title;
-    // Not `disabled`: a button that has just been pressed must keep the keyboard's focus.
-    button.setAttribute("aria-disabled", String(!row.enabled));
-    if (row.action === "log") button.setAttribute("aria-expanded", String(model.get("log_open")));
-    else button.removeAttribute("aria-expanded");
+  function changeButton(node, row) {
+    node.dataset.action = row.action;
+    write(node, row.label);
+    node.title = row.title;
+    enable(node, row.enabled && connected);
+    if (row.action === "log") node.setAttribute("aria-expanded", String(model.get("log_open")));
+    else node.removeAttribute("aria-expanded");
   }
 
   function drawView() {
@@ -159,16 +101,18 @@ function render({ model, el }) {
     if (!view.status_text) return;
     panel.setAttribute("aria-label", `Run ${view.name}`);
     write(name, view.name);
-    write(pill, view.status_text);
-    pill.className = `phinb-pill phinb-${view.tone}`;
+    write(pill, connected ? view.status_text : `was ${view.status_text}`);
+    pill.className = `phinb-pill phinb-${connected ? view.tone : "dim"}`;
     write(run_id, view.run_id);
     keep(buttons, view.buttons, createButton, changeButton);
     keep(lines, view.lines, createLine, changeLine);
-    keep(cards, view.cards, createCard, changeCard);
+    keep(cards, view.cards, () => createCard((content) => model.send(content), () => {}), changeNotice);
+    keep(samples, view.answers, createAnswers, changeAnswers);
+    samples.hidden = !view.answers.length;
     keep(facts, view.facts, createFact, changeFact);
-    write(note, view.note);
-    strip.hidden = !view.facts.length && !view.note;
-    write(spoken, `${view.name} ${view.status_text}. ${view.tone === "bad" && view.cards.length ? view.cards[0].title : ""}`);
+    write(note, connected ? view.note : view.lost_note);
+    strip.hidden = !view.facts.length && !note.textContent;
+    write(spoken, `${view.name} ${pill.textContent}. ${view.tone === "bad" && view.cards.length ? view.cards[0].title : ""}`);
   }
 
   function drawLog() {
@@ -179,17 +123,27 @@ function render({ model, el }) {
     if (atEnd || opening) log.scrollTop = log.scrollHeight;
   }
 
-  const drawings = {
+  // JupyterLab does not tell a panel that its kernel was restarted: it is gone where it is silent. What is shown then stays
+  // as it was, says so, and offers nothing that nobody would hear, until the kernel speaks again.
+  let heard = Date.now();
+  function listen() {
+    const silent = model.get("beat") >= 0 && Date.now() - heard > SILENCE_MS;
+    if (silent === connected) {
+      connected = !silent;
+      drawView();
+    }
+  }
+  const hear = () => { heard = Date.now(); listen(); };
+  const timer = setInterval(listen, 1000);
+  model.on("change:beat", hear);
+  const end = follow(model, {
     "change:view": drawView,
-    "change:chart": () => drawChart(chart, model.get("chart")),
+    "change:charts": () => charts.draw(),
+    "change:chart_key": () => charts.draw(),
     "change:log_text": drawLog,
     "change:log_open": () => { drawLog(); drawView(); },
-  };
-  for (const [event, draw] of Object.entries(drawings)) {
-    model.on(event, draw);
-    draw();
-  }
-  return () => Object.entries(drawings).forEach(([event, draw]) => model.off(event, draw));
+  });
+  return () => { clearInterval(timer); model.off("change:beat", hear); end(); };
 }
 
 export default { render };

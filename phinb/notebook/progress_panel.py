@@ -5,50 +5,61 @@ Importing this module loads ipywidgets; it is imported when a panel is first sho
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
-import anywidget
 import traitlets
 
+from phinb.notebook.widget import PanelWidget, join_files
 from phinb.workflow.view import View
 
-HERE = Path(__file__).parent
+SCRIPTS = ("elements.js", "cards.js", "chart.js", "progress_panel.js")
+STYLES = ("panel.css", "controls.css")
+
+CHARTS_INTERVAL_S = 0.5
+"""Curves are the larger part of what is sent, and move slowly."""
 
 
-class ProgressPanel(anywidget.AnyWidget):  # type: ignore[misc]
+class ProgressPanel(PanelWidget):
     """A widget that shows a View and calls `on_action(action)` for each button pressed.
 
-    `view` and `chart` are sent only where they changed; `log_open` is the browser's to set, so that it survives a
-    reload of the page. Callbacks come on a thread that depends on the version of ipykernel and must be short.
+    What changed of a view is one message. `beat` counts them, and is -1 where no more are to come: a browser that hears
+    nothing for some seconds knows that the kernel is gone, or busy. So `show` must be called every second.
+
+    `log_open` and `chart_key` are the browser's to set, so that they survive a reload of the page. Callbacks come on a
+    thread that depends on the version of ipykernel and must be short.
     """
 
-    _esm = HERE / "progress_panel.js"
-    _css = HERE / "panel.css"
+    _esm = join_files(SCRIPTS)
+    _css = join_files(STYLES)
 
     view = traitlets.Dict().tag(sync=True)
-    chart = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
+    beat = traitlets.Int(0).tag(sync=True)
+    charts = traitlets.List().tag(sync=True)
+    chart_key = traitlets.Unicode("loss").tag(sync=True)
     log_text = traitlets.Unicode().tag(sync=True)
     log_open = traitlets.Bool(False).tag(sync=True)
 
     def __init__(self, on_action: Callable[[str], None]) -> None:
-        super().__init__()
-        self.on_msg(lambda _widget, content, _buffers: self._receive(content, on_action))
+        super().__init__(lambda content: self._receive(content, on_action))
+        self._drawn = 0.0
 
-    def show(self, view: View) -> None:
-        """Send what changed of `view`."""
-        self.chart = asdict(view.chart) if view.chart else None
-        self.view = asdict(replace(view, chart=None))
-
-    def mimebundle(self) -> dict[str, Any]:
-        """The widget's view alone; whoever displays it adds the static twins."""
-        reference = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
-        return {"application/vnd.jupyter.widget-view+json": reference}
+    def show(self, view: View, log: str | None = None, *, last: bool = False) -> None:
+        """Send what changed of `view` and of the log's tail; the curves only now and then, unless it is the last."""
+        now = time.monotonic()
+        with self.hold_sync():
+            if last or now - self._drawn >= CHARTS_INTERVAL_S:
+                self.charts = [asdict(chart) for chart in view.charts]
+                self._drawn = now
+            self.view = asdict(replace(view, charts=()))
+            self.beat = -1 if last else abs(self.beat) + 1
+            if log is not None:
+                self.log_text = log
 
     @staticmethod
-    def _receive(content: Any, on_action: Callable[[str], None]) -> None:
-        action = content.get("action") if isinstance(content, dict) else None
+    def _receive(content: dict[str, Any], on_action: Callable[[str], None]) -> None:
+        action = content.get("action")
         if isinstance(action, str):
             on_action(action)

@@ -5,41 +5,42 @@ The markup is the live panel's (progress_panel.js), with the same classes and th
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 from phinb.notebook.html import Html, card_html, frame, tag
 from phinb.types import RunState
-from phinb.workflow.chart import Chart
+from phinb.workflow.answers import Answers, choose_samples
+from phinb.workflow.chart import Chart, thin_metrics
 from phinb.workflow.text import view_text
 from phinb.workflow.view import Line, View, describe_run
 
 RUN_MIME = "application/vnd.phinb.run.v1+json"
-MOST_METRICS = 400
 
 
-def run_html(state: RunState) -> str:
-    """The run as its panel shows it, without buttons."""
-    return view_html(describe_run(state))
+def run_html(state: RunState, above_panel: bool = False) -> str:
+    """The run as its panel shows it, without buttons. `above_panel` hides it while a live panel stands below it."""
+    return view_html(describe_run(state), above_panel)
 
 
 def run_text(state: RunState) -> str:
     return view_text(describe_run(state))
 
 
-def run_bundle(state: RunState) -> dict[str, Any]:
+def run_bundle(state: RunState, above_panel: bool = False) -> dict[str, Any]:
     """A MIME bundle: HTML, plain text and the state itself for phinb's JupyterLab extension."""
-    return {"text/html": run_html(state), "text/plain": run_text(state), RUN_MIME: run_data(state)}
+    html = run_html(state, above_panel)
+    return {"text/html": html, "text/plain": run_text(state), RUN_MIME: run_data(state)}
 
 
 def run_data(state: RunState) -> dict[str, Any]:
-    """The state as plain JSON; of a long run only the latest metrics, so that a notebook stays small."""
-    data = asdict(state)
-    data["metrics"] = data["metrics"][-MOST_METRICS:]
-    return data
+    """The state as plain JSON; of a long run fewer metrics and samples, so that a notebook stays small."""
+    thinned = replace(state, metrics=thin_metrics(state.metrics), samples=choose_samples(state.samples))
+    return asdict(thinned)
 
 
-def view_html(view: View) -> str:
+def view_html(view: View, above_panel: bool = False) -> str:
     """Any view as a static panel."""
     head = tag(
         "div",
@@ -52,15 +53,29 @@ def view_html(view: View) -> str:
     )
     lines = tag("div", *map(_line_html, view.lines), class_="phinb-lines")
     left = tag("div", lines, *map(card_html, view.cards))
-    right = [tag("div", chart_html(view.chart), class_="phinb-chart")] if view.chart else []
+    right = [tag("div", *_charts_html(view.charts), class_="phinb-chart")] if view.charts else []
+    samples = (
+        [
+            tag(
+                "div",
+                *map(_answers_html, view.answers),
+                class_="phinb-samples",
+                role="group",
+                aria_label="Samples",
+                tabindex=0,
+            )
+        ]
+        if view.answers
+        else []
+    )
     facts = [
         tag("span", tag("b", fact.value), Html(" "), tag("span", fact.label, class_="phinb-dim")) for fact in view.facts
     ]
     note = [tag("span", view.note, class_="phinb-note")] if view.note else []
     strip = [tag("div", *facts, *note, class_="phinb-strip")] if facts or note else []
-    return frame(
-        head, tag("div", left, *right, class_="phinb-body"), *strip, label=f"Run {view.name}, {view.status_text}"
-    )
+    body = tag("div", left, *right, class_="phinb-body")
+    kind = "phinb-twin" if above_panel else ""
+    return frame(head, body, *samples, *strip, label=f"Run {view.name}, {view.status_text}", kind=kind)
 
 
 def _line_html(line: Line) -> Html:
@@ -80,8 +95,26 @@ def _line_html(line: Line) -> Html:
     )
 
 
+def _charts_html(charts: Sequence[Chart]) -> list[Html]:
+    """The first one, and the others folded up: without a script nothing can be chosen."""
+    first, *others = charts
+    if not others:
+        return [chart_html(first)]
+    summary = tag("summary", ", ".join(chart.label for chart in others))
+    return [chart_html(first), tag("details", summary, *map(chart_html, others), class_="phinb-details")]
+
+
+def _answers_html(answers: Answers) -> Html:
+    given = (
+        tag("div", tag("span", answer.step, class_="phinb-step"), " ", tag("span", answer.text, class_="phinb-answer"))
+        for answer in answers.given
+    )
+    prompt = tag("div", answers.prompt, class_="phinb-prompt")
+    return tag("div", prompt, tag("div", *given, class_="phinb-given"), class_="phinb-answers")
+
+
 def chart_html(chart: Chart) -> Html:
-    """The loss curve as inline SVG."""
+    """A curve as inline SVG."""
     parts = []
     for tick in chart.y_ticks:
         parts.append(tag("path", class_="phinb-rule", d=f"M{chart.left} {tick.at}H{chart.right}"))

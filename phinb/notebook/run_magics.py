@@ -36,6 +36,7 @@ class RunMagics(Magics):  # type: ignore[misc]
         argument("--until", metavar="PASS", help="end after this pass"),
         argument("--from", dest="from_", metavar="PASS", help="run this pass and the later ones anew"),
         argument("--fresh", action="store_true", help="use no earlier result and no checkpoint"),
+        argument("--anyway", action="store_true", help="also where memory or disk will probably not do"),
         argument("--wait", action="store_true", help="end the cell only when the run has ended"),
     )
     def olive_run(self, options: Namespace) -> Run | None:
@@ -48,7 +49,9 @@ class RunMagics(Magics):  # type: ignore[misc]
 
         config = find_config(self.shell.user_ns, options.name)
         try:
-            run: Run = start(config, until=options.until, from_=options.from_, fresh=options.fresh)
+            run: Run = start(
+                config, until=options.until, from_=options.from_, fresh=options.fresh, anyway=options.anyway
+            )
         except ConfigError as error:
             from phinb.notebook.failure import fail
 
@@ -68,15 +71,24 @@ class RunMagics(Magics):  # type: ignore[misc]
 
     @line_magic(
         argument("--all", action="store_true", help="all runs, not only the newest twenty"),
+        argument("--delete", metavar="RUN", nargs="+", default=[], help="delete these, and results that none needs"),
+        argument("--keep", metavar="N", type=int, help="delete all ended runs but the newest N"),
+        argument("--older", metavar="AGE", help="delete runs that ended longer ago: 12h, 30d, 8w"),
+        argument("--cache", action="store_true", help="delete what no run needs of Olive's results"),
+        argument("--yes", action="store_true", help="delete; without it, only say what would go"),
     )
     def olive_runs(self, options: Namespace) -> None:
-        """List the runs, newest first."""
-        from phinb.api import runs
-        from phinb.notebook.run_table import runs_bundle
+        """List the runs, newest first, with what they take on the disk; delete old ones, never one that goes on."""
+        from phinb.api import delete_runs, disk_usage, runs
+        from phinb.notebook.run_table import deletion_bundle, runs_bundle
 
-        everything = runs()
-        most = len(everything) if options.all else 20
-        show(runs_bundle(everything[:most], total=len(everything), now=time.time()))
+        if options.delete or options.keep is not None or options.older is not None or options.cache:
+            named = [find_run(self.shell.user_ns, name) for name in options.delete]
+            asked = {"keep": options.keep, "older": options.older, "cache": options.cache}
+            show(deletion_bundle(delete_runs(*named, **asked, dry_run=not options.yes)))
+            return
+        states = {run.id: run.state for run in runs()[: None if options.all else 20]}
+        show(runs_bundle(states, disk_usage(), time.time()))
 
     @line_magic(
         argument("run", metavar="RUN", help="an id, a configuration's name or a variable"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextvars
-import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -12,12 +11,16 @@ from typing import Any
 
 from phinb.errors import PhinbError
 from phinb.notebook.failure import WaitingEnded
-from phinb.notebook.host import replace_shown, show
+from phinb.notebook.host import show
+from phinb.notebook.live_output import LiveOutput
 from phinb.notebook.progress_panel import ProgressPanel
-from phinb.notebook.run_html import run_bundle
+from phinb.notebook.remedy import Remedy
+from phinb.notebook.run_html import run_bundle, run_text
 from phinb.notebook.waiting import check_usable, waiting_ended_text
 from phinb.types import RunState
+from phinb.workflow.history import read_estimates
 from phinb.workflow.runner import Run
+from phinb.workflow.store import RunFolder
 from phinb.workflow.view import Card, View, describe_buttons, describe_run
 
 INTERVAL_S = 0.1
@@ -25,6 +28,9 @@ INTERVAL_S = 0.1
 
 FAREWELL_S = 1.0
 """How long an ended panel stays before the saved form takes its place: a screen reader must hear how it ended."""
+
+RENEW_S = 15.0
+"""How old the saved form below a living panel may be: it is what a notebook that is saved now will show."""
 
 LOG_LINES = 200
 
@@ -38,13 +44,15 @@ class RunPanel:
 
     def __init__(self, run: Run, shell: Any, busy: bool = False) -> None:
         self.run = run
-        self.display_id = f"phinb-{secrets.token_hex(8)}"
         self.busy = busy
         self._shell = shell
+        self._output = LiveOutput()
         self._panel = ProgressPanel(self._act)
-        self._panel.observe(lambda _change: self._show_log(), "log_open")
+        self._panel.observe(self._open_log, "log_open")
         self._asked = ""
-        self._problem: Card | None = None
+        self._told: Card | None = None
+        self._remedy = Remedy(shell, run)
+        self._estimates = read_estimates(RunFolder(run.folder))
         self._told_eta: tuple[Any, float] = (None, 0.0)
         self._wake = threading.Event()
 
@@ -55,7 +63,7 @@ class RunPanel:
             show(run_bundle(state))
             return
         self._panel.show(self._view(state))
-        show(self._panel.mimebundle() | run_bundle(state), self.display_id)
+        self._output.open(run_bundle(state, above_panel=True), self._panel.mimebundle(run_text(state)))
         self._start_thread(self._follow)
 
     def wait(self) -> None:
@@ -81,8 +89,8 @@ class RunPanel:
             state = self._follow_to_end()
         except Exception as error:
             # The thread has no cell to raise in: what happened is told where the user looks.
-            self._problem = Card("error", f"The panel cannot follow the run any more: {type(error).__name__}: {error}")
-            self._panel.show(self._view(RunState(run_id=self.run.id, name=self.run.name, status="failed")))
+            self._told = Card("error", f"The panel cannot follow the run any more: {type(error).__name__}: {error}")
+            self._panel.show(self._view(RunState(run_id=self.run.id, name=self.run.name, status="failed")), last=True)
             return
         if state.status == "succeeded":
             time.sleep(FAREWELL_S)
@@ -92,32 +100,39 @@ class RunPanel:
 
     def _follow_to_end(self) -> RunState:
         shown: RunState | None = None
-        drawn = logged = 0.0
+        drawn = saved = time.monotonic()
         while True:
             state, now = self.run.state, time.monotonic()
-            if state is not shown or self._wake.is_set() or now - drawn >= 1.0:
+            if now - saved >= RENEW_S and not state.ended:
+                self._output.renew(run_bundle(state, above_panel=True))
+                saved = now
+            elif state is not shown or self._wake.is_set() or now - drawn >= 1.0:
                 self._wake.clear()
-                self._panel.show(self._view(state))
+                self._panel.show(self._view(state), self._log(), last=state.ended)
                 shown, drawn = state, now
-            if self._panel.log_open and now - logged >= 1.0:
-                self._show_log()
-                logged = now
-            if state.ended:
-                self._show_log()
+            if state.ended and shown is state:
                 return state
             # A long run's chart takes its time: at most a fifth of the kernel's goes into drawing.
-            self._wake.wait(max(INTERVAL_S, 4 * (time.monotonic() - now)))
+            pause = max(INTERVAL_S, 4 * (time.monotonic() - now))
+            if self._wake.wait(pause):
+                time.sleep(max(0.0, INTERVAL_S - (time.monotonic() - now)))
+
+    def _draw(self) -> None:
+        """Draw once more, out of turn: perhaps nobody follows the run any more."""
+        state = self.run.state
+        self._panel.show(self._view(state), last=state.ended)
 
     def _view(self, state: RunState) -> View:
         if self._asked and not state.ended and not state.stopping:
             state = replace(state, stopping="cancel" if self._asked == "cancel" else "stop")
-        view = describe_run(state, now=time.time(), eta_age=self._eta_age(state))
+        view = describe_run(state, time.time(), self._eta_age(state), self._estimates)
         buttons = describe_buttons(state)
         note = view.note
         if self.busy and not state.ended:
             buttons = tuple(replace(button, enabled=False) for button in buttons)
             note = "this cell waits: interrupt the kernel to use the buttons; the run goes on"
-        cards = (self._problem, *view.cards) if self._problem else view.cards
+        cards = self._remedy.offer(state, view.cards)
+        cards = (self._told, *cards) if self._told else cards
         return replace(view, buttons=buttons, note=note, cards=cards)
 
     def _eta_age(self, state: RunState) -> float:
@@ -127,16 +142,22 @@ class RunPanel:
             self._told_eta = (told, time.monotonic())
         return time.monotonic() - self._told_eta[1]
 
-    def _show_log(self) -> None:
+    def _open_log(self, _change: Any) -> None:
+        """The log is opened, perhaps of a run that has ended and that nobody follows any more."""
         if self._panel.log_open:
             self._panel.log_text = self.run.log_tail(LOG_LINES)
+
+    def _log(self) -> str | None:
+        return self.run.log_tail(LOG_LINES) if self._panel.log_open else None
 
     def _act(self, action: str) -> None:
         """A button was pressed: acknowledge at once, do what may take a second or two in a thread."""
         actions = {"stop": self.run.stop, "cancel": self.run.cancel, "resume": self._resume}
-        if action in actions:
+        if action == "fix":
+            self._start_thread(lambda: self._try(self._fix))
+        elif action in actions:
             self._asked = action if action != "resume" else ""
-            self._problem = None
+            self._told = None
             self._wake.set()
             self._start_thread(lambda: self._try(actions[action]))
 
@@ -145,13 +166,17 @@ class RunPanel:
             action()
         except PhinbError as error:
             self._asked = ""
-            self._problem = Card("error", error.message, hint=error.hint)
-            self._panel.show(self._view(self.run.state))
+            self._told = Card("error", error.message, hint=error.hint)
+            self._draw()
         except OSError as error:
             self._asked = ""
-            self._problem = Card("error", f"The wish could not be written: {error}.", hint="Is the disk full?")
-            self._panel.show(self._view(self.run.state))
+            self._told = Card("error", f"The wish could not be written: {error}.", hint="Is the disk full?")
+            self._draw()
         self._wake.set()
+
+    def _fix(self) -> None:
+        self._told = self._remedy.carry_out(self.run.state)
+        self._draw()
 
     def _resume(self) -> None:
         self._stay()
@@ -163,10 +188,6 @@ class RunPanel:
             self._shell.events.unregister("pre_run_cell", self._settle)
 
     def _settle(self, _info: Any = None) -> None:
-        """Put the saved form in the panel's place.
-
-        The panel is not closed: a page that was reloaded in between does not know the display's id any more, gets no
-        replacement, and goes on showing the panel.
-        """
+        """Put the saved form in the panel's place."""
         self._stay()
-        replace_shown(run_bundle(self.run.state), self.display_id)
+        self._output.settle(run_bundle(self.run.state))

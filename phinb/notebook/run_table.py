@@ -1,47 +1,44 @@
-"""The list of runs as a table."""
+"""The list of runs as a table, and what a deletion does, as cards."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
+from phinb.notebook.failure import cards_bundle
 from phinb.notebook.html import frame, table_html, tag
 from phinb.types import RunState
-from phinb.workflow.runner import Run
+from phinb.workflow.run_list import HEAD, NO_RUNS, NUMBERS, describe_deletion, describe_usage, list_runs
 from phinb.workflow.text import table_text
+from phinb.workflow.tidying import Deletion, Usage
 from phinb.workflow.view import TONES
-from phinb.workflow.wording import write_clock
-
-HEAD = ("run", "configuration", "status", "passes", "started", "took")
 
 
-def runs_bundle(runs: Sequence[Run], total: int, now: float) -> dict[str, Any]:
-    """HTML and text of `runs`, the newest of `total`; `now` (Unix seconds) tells how long a living one has run."""
-    if not runs:
-        text = "There are no runs yet. %olive_run NAME starts one."
-        return {"text/html": frame(tag("div", text, class_="phinb-card"), label="Runs", bare=True), "text/plain": text}
-    states = [run.state for run in runs]
-    rows = [_row(run, state, now) for run, state in zip(runs, states, strict=True)]
+def runs_bundle(states: Mapping[str, RunState], usage: Usage, now: float) -> dict[str, Any]:
+    """HTML and text of these runs, the newest of all that `usage` counts; `now` (Unix seconds) makes the time pass."""
+    if not states:
+        card = tag("div", NO_RUNS, class_="phinb-card")
+        return {"text/html": frame(card, label="Runs", bare=True), "text/plain": NO_RUNS}
+    rows = list_runs(states, usage, now)
     styled = [
         (
-            tag("span", row[0], class_="phinb-mono"),
+            tag("span", row[0], class_="phinb-mono phinb-whole"),
             row[1],
             tag("span", row[2], class_=f"phinb-{TONES[state.status]}"),
             *row[3:],
         )
-        for row, state in zip(rows, states, strict=True)
+        for row, state in zip(rows, states.values(), strict=True)
     ]
-    more = f"{total - len(runs)} older: %olive_runs --all" if total > len(runs) else ""
-    note = [tag("div", more, class_="phinb-strip phinb-dim")] if more else []
-    html = frame(table_html(HEAD, styled, "Runs", numbers={5}), *note, label="Runs")
-    return {"text/html": html, "text/plain": "\n".join(filter(None, [table_text(HEAD, rows, numbers={5}), more]))}
+    left = len(usage.runs) - len(states)
+    facts = [describe_usage(usage), f"{left} older ones: %olive_runs --all" if left > 0 else ""]
+    hint = "to delete old ones: --delete RUN, --keep 5, --older 30d"
+    told = [tag("span", fact) for fact in facts if fact]
+    strip = tag("div", *told, tag("span", hint, class_="phinb-note"), class_="phinb-strip phinb-dim")
+    table = table_html(HEAD, styled, "Runs", numbers=NUMBERS)
+    text = "\n".join(filter(None, [table_text(HEAD, rows, numbers=NUMBERS), *facts]))
+    return {"text/html": frame(table, strip, label="Runs"), "text/plain": text}
 
 
-def _row(run: Run, state: RunState, now: float) -> tuple[str, ...]:
-    done = sum(item.status == "done" for item in state.passes.values())
-    began = state.started_at or state.queued_at
-    started = time.strftime("%Y-%m-%d %H:%M", time.localtime(began)) if began else ""
-    until = state.ended_at if state.ended else now
-    took = write_clock(until - began) if began and until else ""
-    return run.id, run.name, state.status, f"{done} of {len(state.passes)}", started, took
+def deletion_bundle(deletion: Deletion) -> dict[str, Any]:
+    """What goes or has gone."""
+    return cards_bundle(describe_deletion(deletion, "add --yes to the line."), "Deletion")

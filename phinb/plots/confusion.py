@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING
 
 from phinb.evaluation.results import Comparison
 from phinb.evaluation.statistics import confuse
 from phinb.evaluation.tables import describe_briefly
 from phinb.plots.selection import measured
-from phinb.plots.template import Palette, make_template, title_of
+from phinb.plots.template import Palette, label_of, make_template, title_of
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -26,18 +25,21 @@ def plot_confusion(comparison: Comparison, palette: Palette) -> go.Figure:
     summaries = measured(comparison)
     columns = min(2, len(summaries))
     lines = -(-len(summaries) // columns)
-    names = [escape(summary.name, quote=False) for summary in summaries]
+    names = [label_of(summary.name) for summary in summaries]
     cell = 44 if len(labels) <= 8 else 26
     height = 130 + lines * (cell * len(labels) + 100)
     figure = make_subplots(
         rows=lines, cols=columns, subplot_titles=names, horizontal_spacing=0.16, vertical_spacing=90 / height
     )
-    ticks = [escape(label, quote=False) for label in labels]
+    ticks = [label_of(label) for label in labels]
     for index, summary in enumerate(summaries):
         place = {"row": index // columns + 1, "col": index % columns + 1}
         scores = next(m.scores for m in comparison.measurements if m.variant.name == summary.name)
         counts = confuse([s.label for s in scores], [s.predicted for s in scores], labels)
         _add_matrix(figure, counts, ticks, place)
+    # A label may look like a number or a date, and is none.
+    figure.update_xaxes(type="category")
+    figure.update_yaxes(type="category")
     figure.update_xaxes(showgrid=False, side="bottom", tickangle=0 if max(map(len, labels)) < 12 else -40)
     figure.update_yaxes(showgrid=False, autorange="reversed", ticks="outside", ticklen=5, tickcolor="rgba(0,0,0,0)")
     figure.update_xaxes(title={"text": "predicted"}, row=lines)

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from phinb.data.preview import Preview
 from phinb.errors import PhinbError
 from phinb.evaluation.results import Comparison
 from phinb.plots.confusion import plot_confusion
+from phinb.plots.labels import plot_labels
 from phinb.plots.latency import plot_latency
+from phinb.plots.lengths import plot_lengths
 from phinb.plots.loss import plot_loss
+from phinb.plots.padding import plot_padding
 from phinb.plots.quality_latency import plot_quality_latency
 from phinb.plots.stages import plot_stages
 from phinb.plots.template import Palette, choose_palette
@@ -27,16 +31,17 @@ KINDS: Mapping[type, Mapping[str, Plot]] = {
         "latency": plot_latency,
         "confusion": plot_confusion,
     },
+    Preview: {"lengths": plot_lengths, "labels": plot_labels, "padding": plot_padding},
     RunState: {"loss": plot_loss},
 }
 
 
 def figure(source: Any, kind: str, *, dark: bool | None = None) -> go.Figure:
-    """A plotly figure of a Comparison, a RunState, or whatever has a RunState as `state` (a run).
+    """A plotly figure of a Comparison, a Preview, a RunState, or whatever has a RunState as `state` (a run).
 
-    kind: quality_latency, stages, latency or confusion for a comparison, loss for a run. dark: the theme it is for;
-    None gives colours that can be read on both. Raises PhinbError for an unknown kind or object, and where there is
-    nothing to show yet.
+    kind: quality_latency, stages, latency or confusion for a comparison; lengths, labels or padding for a preview;
+    loss for a run. dark: the theme it is for; None gives colours that can be read on both. Raises PhinbError for an
+    unknown kind or object, and where there is nothing to show yet.
     """
     state = getattr(source, "state", None)
     shown = state if isinstance(state, RunState) else source
@@ -44,7 +49,7 @@ def figure(source: Any, kind: str, *, dark: bool | None = None) -> go.Figure:
     if known is None:
         raise PhinbError(
             f"There is no figure of a {type(source).__name__}.",
-            "Give a comparison, or a run: phinb.figure(comparison, kind).",
+            "Give a comparison, a preview or a run: phinb.figure(comparison, kind).",
         )
     if kind not in known:
         raise PhinbError(f"There is no figure {kind!r} of this object.", f"The kinds are: {', '.join(known)}.")

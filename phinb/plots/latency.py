@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from typing import TYPE_CHECKING
 
 from phinb.evaluation.colours import Look, choose_looks
@@ -13,7 +12,7 @@ from phinb.evaluation.statistics import quantile
 from phinb.evaluation.tables import describe_briefly
 from phinb.evaluation.wording import milliseconds, speed
 from phinb.plots.selection import measured
-from phinb.plots.template import Palette, make_template, spans_decades, title_of
+from phinb.plots.template import Palette, label_of, make_template, spans_decades, title_of
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -40,7 +39,7 @@ def plot_latency(comparison: Comparison, palette: Palette) -> go.Figure:
         title=title_of("Latency", f"{describe_briefly(comparison)} · mark: median, bar: the slow tenth begins"),
         height=140 + 52 * len(shown),
     )
-    ticks = {"tickvals": list(range(len(shown))), "ticktext": [f"{escape(name, quote=False)} " for name in shown]}
+    ticks = {"tickvals": list(range(len(shown))), "ticktext": [f"{label_of(name)} " for name in shown]}
     figure.update_yaxes(range=[len(shown) - 0.5, -0.6], showgrid=False, **ticks)
     for column, text, values in (
         (1, "first token, ms (less is better)", firsts),

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING
 
 from phinb.errors import PhinbError
-from phinb.plots.template import Palette, make_template, title_of
+from phinb.plots.template import Palette, label_of, make_template, title_of
 from phinb.types import RunState
 
 if TYPE_CHECKING:
@@ -44,11 +43,11 @@ def plot_loss(state: RunState, palette: Palette) -> go.Figure:
             figure.add_scatter(
                 x=steps,
                 y=values,
-                name=escape(name, quote=False),
+                name=label_of(name),
                 mode="lines" if key == "loss" and len(points) > 1 else "markers",
                 line={"color": colour, "width": 2, "dash": DASHES[index % len(DASHES)]},
                 marker={"size": 9, "color": colour, "symbol": BY_KIND[kind].symbol},
-                hovertemplate=f"step %{{x}}: %{{y:.3f}}<extra>{escape(name, quote=False)}</extra>",
+                hovertemplate=f"step %{{x}}: %{{y:.3f}}<extra>{label_of(name)}</extra>",
             )
             _name_end(figure, steps[-1], values[-1], f"{name} {values[-1]:.2f}", colour, above=key == "loss")
     if not last:
@@ -70,7 +69,7 @@ def _name_end(figure: go.Figure, x: float, y: float, text: str, colour: str, *, 
     figure.add_annotation(
         x=x,
         y=y,
-        text=escape(text, quote=False),
+        text=label_of(text),
         showarrow=False,
         xanchor="left",
         xshift=9,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from phinb.evaluation.colours import choose_looks
@@ -13,7 +12,7 @@ from phinb.evaluation.tables import describe_briefly
 from phinb.evaluation.wording import milliseconds, percent, size, speed
 from phinb.plots.placement import Mark, place_names
 from phinb.plots.selection import measured
-from phinb.plots.template import Palette, make_template, spans_decades, title_of
+from phinb.plots.template import Palette, label_of, make_template, spans_decades, title_of
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -42,7 +41,7 @@ def plot_quality_latency(comparison: Comparison, palette: Palette) -> go.Figure:
         figure.add_scatter(
             x=[summary.ttft_ms_p50],
             y=[y],
-            name=escape(summary.name, quote=False),
+            name=label_of(summary.name),
             mode="markers",
             marker={"size": diameters[summary.name], "color": colour, "symbol": look.symbol, "opacity": 0.8},
             error_y={"array": [high - y], "arrayminus": [y - low], "color": colour, "thickness": 1.5, "width": 4},
@@ -131,7 +130,7 @@ def _add_names(
         figure.add_annotation(
             x=x,
             y=_points(summary)[0],
-            text=escape(summary.name, quote=False),
+            text=label_of(summary.name),
             showarrow=False,
             font={"size": 12, "color": palette.ink},
             **shown,
@@ -141,7 +140,7 @@ def _add_names(
 def _hover(summary: Summary, needed: int) -> str:
     low, high = percent(summary.accuracy_low), percent(summary.accuracy_high)
     lines = [
-        f"<b>{escape(summary.name, quote=False)}</b>",
+        f"<b>{label_of(summary.name)}</b>",
         f"{percent(summary.accuracy)} of {summary.n} rows (95 %: {low} to {high})",
         f"first token {milliseconds(summary.ttft_ms_p50)}, p90 {milliseconds(summary.ttft_ms_p90)}",
         f"decode {speed(summary.decode_tokens_per_s)}",

@@ -1,7 +1,8 @@
-"""Which of a comparison's variants a figure can show."""
+"""What a figure can show of its object, and how many there are of it."""
 
 from __future__ import annotations
 
+from phinb.data.preview import Preview
 from phinb.errors import PhinbError
 from phinb.evaluation.results import Comparison, Summary
 
@@ -13,3 +14,9 @@ def measured(comparison: Comparison) -> list[Summary]:
         first = comparison.summaries[0].error.splitlines()[0] if comparison.summaries else "there was no variant"
         raise PhinbError(f"No variant was measured, so there is nothing to plot: {first}", "Compare again.")
     return found
+
+
+def describe_preview(preview: Preview, what: str) -> str:
+    """`train · n 360 rows`; what: rows or sequences. Numbers that are not all counted are called that."""
+    count = getattr(preview.stats, what)
+    return f"{preview.name} · n {count:,} {what}{'' if preview.stats.exact else ' so far'}"

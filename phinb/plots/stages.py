@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING
 
 from phinb.errors import PhinbError
@@ -12,7 +11,7 @@ from phinb.evaluation.statistics import PairedChange
 from phinb.evaluation.tables import describe_briefly
 from phinb.evaluation.wording import p_value
 from phinb.plots.selection import measured
-from phinb.plots.template import Palette, make_template, title_of
+from phinb.plots.template import Palette, label_of, make_template, title_of
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -34,7 +33,7 @@ def plot_stages(comparison: Comparison, palette: Palette) -> go.Figure:
         figure.add_scatter(
             x=[at],
             y=[row],
-            name=escape(summary.name, quote=False),
+            name=label_of(summary.name),
             mode="markers",
             marker={"size": 13, "color": colour, "symbol": look.symbol},
             # The interval is centred a little beside the point: it must never point the wrong way.
@@ -75,7 +74,7 @@ def plot_stages(comparison: Comparison, palette: Palette) -> go.Figure:
 
 
 def _stage(summary: Summary) -> str:
-    return escape(f"{summary.before} → {summary.name}", quote=False)
+    return label_of(f"{summary.before} → {summary.name}")
 
 
 def _words(change: PairedChange, joint: str) -> str:

@@ -7,8 +7,10 @@ white and on JupyterLab's dark ground (text 4.3:1), so that a figure saved under
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING
 
+from phinb.data.signs import spell_out
 from phinb.evaluation.colours import Look
 
 if TYPE_CHECKING:
@@ -78,10 +80,16 @@ def make_template(palette: Palette = ANY_THEME) -> go.layout.Template:
     )
 
 
+def label_of(text: str, most: int | None = None) -> str:
+    """A name or a label that plotly shows as it is: no markup, no formula, no placeholder, nothing unseen.
+
+    Of more than `most` characters the first ones.
+    """
+    return escape(spell_out(text, most), quote=False).replace("$", "&#36;").replace("%{", "&#37;{")
+
+
 def title_of(text: str, small: str) -> dict[str, object]:
     """A figure's title with what it was measured on below; a long line is broken at a middle dot."""
-    from html import escape
-
     parts = small.split(" · ")
     lines = [parts[0]]
     for part in parts[1:]:
@@ -89,7 +97,7 @@ def title_of(text: str, small: str) -> dict[str, object]:
             lines.append(part)
         else:
             lines[-1] += f" · {part}"
-    return {"text": escape(text, quote=False), "subtitle": {"text": "<br>".join(escape(line) for line in lines)}}
+    return {"text": label_of(text), "subtitle": {"text": "<br>".join(map(label_of, lines))}}
 
 
 def spans_decades(values: list[float], ratio: float = 12.0) -> bool:

@@ -1,23 +1,52 @@
-"""The loss curve as geometry: points, ticks and labels in a fixed frame, drawn alike by Python and JavaScript.
+"""The curves of a training as geometry: points, ticks and labels in a frame, drawn alike by Python and JavaScript.
 
-A run of 10,000 steps must stay small on the wire and in a saved notebook: a curve has at most 400 points.
+A run of 10,000 steps must stay small on the wire and in a saved notebook: a curve has at most 240 points.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from phinb.types import Metric, RunState
+from phinb.workflow.axis import Axis, find_axis, round_ticks, write_small
 from phinb.workflow.wording import write_loss, write_number
 
 WIDTH, HEIGHT = 340.0, 150.0
 LEFT, RIGHT, TOP, BOTTOM = 34.0, 62.0, 10.0, 28.0
-MOST_POINTS = 400
+MOST_POINTS = 240
+"""More than the frame's plot area has pixels across."""
 LABEL_HEIGHT = 13.0
 
 Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """What a chart can show: `key` is the metric's, `label` its tab's, `title` how a sentence calls it.
+
+    `short` and `write` make the text at the end of the curve. `may_be_log`: a value next to 0 says something.
+    """
+
+    key: str
+    label: str
+    title: str
+    short: str
+    write: Callable[[float], str]
+    may_be_log: bool = False
+
+
+def _write_rate(value: float) -> str:
+    return write_small(value) if abs(value) < 1e-3 else f"{value:.3g}"
+
+
+QUANTITIES = (
+    Quantity("loss", "loss", "Loss", "loss", write_loss, may_be_log=True),
+    Quantity("learning_rate", "learning rate", "Learning rate", "lr", _write_rate),
+    Quantity("grad_norm", "gradient norm", "Gradient norm", "norm", write_loss, may_be_log=True),
+    Quantity("tokens_per_s", "tokens/s", "Tokens a second", "", lambda value: f"{value:,.0f} /s"),
+)
 
 
 @dataclass(frozen=True)
@@ -30,7 +59,7 @@ class Tick:
 
 @dataclass(frozen=True)
 class Label:
-    """Direct text at the end of a series; `series` is loss or eval_loss and gives its colour."""
+    """Direct text at the end of a series; `series` is the metric's key and gives its colour."""
 
     x: float
     y: float
@@ -42,9 +71,12 @@ class Label:
 class Chart:
     """A frame of width × height with its plot area from (left, top) to (right, bottom).
 
-    `line` is the loss, `dots` the eval_loss; `description` says the same in words, for who cannot see it.
+    `line` is the quantity `key`, `dots` the eval_loss beside a loss; `label` is the chart's tab. `description` says
+    the same in words, for who cannot see it.
     """
 
+    key: str
+    label: str
     width: float
     height: float
     left: float
@@ -61,19 +93,25 @@ class Chart:
     description: str
 
 
-def draw_losses(state: RunState) -> Chart | None:
-    """The chart of the pass that logged a loss last; None where there is none yet."""
+def draw_charts(state: RunState) -> tuple[Chart, ...]:
+    """The charts of the pass that logged a loss last, the loss first; empty where there is none yet."""
     name = next((metric.pass_name for metric in reversed(state.metrics) if _series([metric], "loss")), None)
     if name is None:
-        return None
+        return ()
     metrics = [metric for metric in state.metrics if metric.pass_name == name]
-    loss, eval_loss = thin_out(_series(metrics, "loss")), thin_out(_series(metrics, "eval_loss"))
+    series = {quantity: _series(metrics, quantity.key) for quantity in QUANTITIES}
+    eval_loss = _series(metrics, "eval_loss")
     item = state.passes.get(name)
-    last = max(step for step, _ in [*loss, *eval_loss])
+    last = max(points[-1][0] for points in [*series.values(), eval_loss] if points)
     total = item.total if item and item.total and item.unit == "steps" else None
     running = item is not None and item.status == "running"
     x_high = max(total, last) if total and running else last
-    return _lay_out(name, loss, eval_loss, x_high, now=last if running and last < x_high else None)
+    now = last if running and last < x_high else None
+    return tuple(
+        _lay_out(name, quantity, points, eval_loss if quantity.key == "loss" else [], x_high, now)
+        for quantity, points in series.items()
+        if points
+    )
 
 
 def thin_out(points: Sequence[Point], most: int = MOST_POINTS) -> list[Point]:
@@ -93,14 +131,22 @@ def thin_out(points: Sequence[Point], most: int = MOST_POINTS) -> list[Point]:
     return [*kept, points[-1]]
 
 
-def round_ticks(low: float, high: float, most: int = 4, smallest: float = 0.0) -> list[float]:
-    """Multiples of 1, 2 or 5 times a power of ten that enclose [low, high]; up to `most`, none below `smallest`."""
-    span = high - low if high > low else max(abs(high), 1e-3)
-    power = 10.0 ** math.floor(math.log10(span / most))
-    step = max(smallest, next(factor * power for factor in (1, 2, 5, 10) if span / (factor * power) <= most))
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    last = max(last, first + 1)
-    return [round(index * step, 10) for index in range(first, last + 1)]
+def thin_metrics(metrics: Sequence[Metric], most: int = 100) -> tuple[Metric, ...]:
+    """Of each metric of each pass at most `most` values, its extremes, first and last among them; nothing is averaged.
+
+    Steps are whole again: a step's values that stay are one Metric. The order is that of the passes, then of steps.
+    """
+    if len(metrics) <= most:
+        return tuple(metrics)
+    kept: dict[tuple[str, int], dict[str, float]] = {}
+    for name in dict.fromkeys(metric.pass_name for metric in metrics):
+        own = [metric for metric in metrics if metric.pass_name == name]
+        steps: dict[int, dict[str, float]] = {}
+        for key in dict.fromkeys(key for metric in own for key in metric.values):
+            for step, value in thin_out(_series(own, key), most):
+                steps.setdefault(int(step), {})[key] = value
+        kept |= {(name, step): steps[step] for step in sorted(steps)}
+    return tuple(Metric(name, step, values) for (name, step), values in kept.items())
 
 
 def _series(metrics: Sequence[Metric], key: str) -> list[Point]:
@@ -112,46 +158,50 @@ def _series(metrics: Sequence[Metric], key: str) -> list[Point]:
     ]
 
 
-def _lay_out(name: str, loss: list[Point], eval_loss: list[Point], x_high: float, now: float | None) -> Chart:
-    values = [value for _, value in [*loss, *eval_loss]]
-    y_values = round_ticks(min(values), max(values))
-    x_values = [value for value in round_ticks(0.0, max(x_high, 1.0), smallest=1.0) if value <= max(x_high, 1.0)]
-    y_low, y_high = y_values[0], y_values[-1]
-    plot_width, plot_height = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
+def _lay_out(
+    name: str, quantity: Quantity, points: list[Point], others: list[Point], x_high: float, now: float | None
+) -> Chart:
+    y_axis = find_axis([value for _, value in [*points, *others]], quantity.may_be_log)
+    x_high = max(x_high, 1.0)
+    x_values = [value for value in round_ticks(0.0, x_high, smallest=1.0) if value <= x_high]
+    x_axis = Axis((0.0, x_high))
 
     def place(point: Point) -> Point:
-        x = LEFT + plot_width * point[0] / max(x_high, 1.0)
-        y = TOP + plot_height * (y_high - point[1]) / (y_high - y_low)
+        x = LEFT + (WIDTH - LEFT - RIGHT) * x_axis.place(point[0])
+        y = HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * y_axis.place(point[1])
         return round(x, 1), round(y, 1)
 
-    line, dots = tuple(map(place, loss)), tuple(map(place, eval_loss))
-    decimals = max((len(f"{value:g}".partition(".")[2]) for value in y_values), default=0)
+    line, dots = tuple(map(place, thin_out(points))), tuple(map(place, thin_out(others)))
+    ticks = zip(y_axis.ticks, y_axis.labels(), strict=True)
     return Chart(
+        key=quantity.key,
+        label=quantity.label,
         width=WIDTH,
         height=HEIGHT,
         left=LEFT,
         right=WIDTH - RIGHT,
         top=TOP,
         bottom=HEIGHT - BOTTOM,
-        x_title=f"{name} step",
-        x_ticks=tuple(Tick(place((value, y_low))[0], write_number(value)) for value in x_values),
-        y_ticks=tuple(Tick(place((0.0, value))[1], f"{value:.{decimals}f}") for value in y_values),
+        x_title=f"{name} step" + (" · log scale" if y_axis.log else ""),
+        x_ticks=tuple(Tick(place((value, y_axis.ticks[0]))[0], write_number(value)) for value in x_values),
+        y_ticks=tuple(Tick(place((0.0, value))[1], label) for value, label in ticks),
         line=line,
         dots=dots,
-        labels=_labels(line, dots, loss, eval_loss),
-        now=place((now, y_low))[0] if now is not None else None,
-        description=_describe(name, loss, eval_loss),
+        labels=_labels(quantity, line, dots, points, others),
+        now=place((now, y_axis.ticks[0]))[0] if now is not None else None,
+        description=_describe(name, quantity, points, others),
     )
 
 
 def _labels(
-    line: Sequence[Point], dots: Sequence[Point], loss: list[Point], eval_loss: list[Point]
+    quantity: Quantity, line: Sequence[Point], dots: Sequence[Point], points: list[Point], others: list[Point]
 ) -> tuple[Label, ...]:
     """The last values right of the last point, pushed apart where they would overlap."""
     x = max(place[0] for place in [*line, *dots]) + 8
-    entries = [("loss", line[-1][1], f"loss {write_loss(loss[-1][1])}")]
-    if eval_loss:
-        entries.append(("eval_loss", dots[-1][1], f"eval {write_loss(eval_loss[-1][1])}"))
+    text = f"{quantity.short} {quantity.write(points[-1][1])}".strip()
+    entries = [(quantity.key, line[-1][1], text)]
+    if others:
+        entries.append(("eval_loss", dots[-1][1], f"eval {write_loss(others[-1][1])}"))
     entries.sort(key=lambda entry: entry[1])
     heights = [height for _, height, _ in entries]
     if len(heights) == 2 and heights[1] - heights[0] < LABEL_HEIGHT:
@@ -163,10 +213,10 @@ def _labels(
     )
 
 
-def _describe(name: str, loss: list[Point], eval_loss: list[Point]) -> str:
-    text = f"Loss of {name}: {write_loss(loss[-1][1])} at step {write_number(loss[-1][0])}"
-    if len(loss) > 1:
-        text += f", {write_loss(loss[0][1])} at step {write_number(loss[0][0])}"
-    if eval_loss:
-        text += f"; eval loss {write_loss(eval_loss[-1][1])} at step {write_number(eval_loss[-1][0])}"
+def _describe(name: str, quantity: Quantity, points: list[Point], others: list[Point]) -> str:
+    text = f"{quantity.title} of {name}: {quantity.write(points[-1][1])} at step {write_number(points[-1][0])}"
+    if len(points) > 1:
+        text += f", {quantity.write(points[0][1])} at step {write_number(points[0][0])}"
+    if others:
+        text += f"; eval loss {write_loss(others[-1][1])} at step {write_number(others[-1][0])}"
     return f"{text}."

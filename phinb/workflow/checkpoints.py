@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import zipfile
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,10 @@ from phinb.config.training_defaults import training_defaults
 from phinb.workflow.reuse import hash_settings
 
 TRAINING_PASSES = ("LoRA", "QLoRA", "DoRA", "LoHa", "LoKr", "LoftQ")
-NEEDED = ("optimizer.pt", "scheduler.pt", "trainer_state.json")
-"""What the trainer writes beside the weights; the state comes last, so a checkpoint with it is whole."""
+ARCHIVES = ("optimizer.pt", "scheduler.pt")
+"""What the trainer writes beside the weights and trainer_state.json; torch makes zip archives of them."""
+MOST_HEADER = 100_000_000
+"""Bytes; the limit of safetensors itself."""
 
 
 def is_training(pass_type: str) -> bool:
@@ -53,11 +56,11 @@ def place_checkpoints(
     return step
 
 
-def drop_checkpoints(olive: dict[str, Any]) -> None:
-    """Delete the checkpoint folders that `place_checkpoints` gave: their trainings have ended, and are kept whole."""
-    for value in olive["passes"].values():
+def drop_checkpoints(olive: dict[str, Any], names: Collection[str] | None = None) -> None:
+    """Delete the checkpoint folders that `place_checkpoints` gave, of all passes or of those named."""
+    for name, value in olive["passes"].items():
         settings = value[0] if isinstance(value, list) else value
-        if is_training(str(settings.get("type", ""))):
+        if is_training(str(settings.get("type", ""))) and (names is None or name in names):
             shutil.rmtree(settings["training_args"]["output_dir"], ignore_errors=True)
 
 
@@ -81,8 +84,22 @@ def clean_checkpoints(folder: Path) -> int | None:
 
 
 def _is_whole(path: Path) -> bool:
+    """Whether a checkpoint can be loaded, as far as its files' ends show: a machine that goes off cuts them short."""
     try:
         json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
+        archives = all(zipfile.is_zipfile(path / name) for name in ARCHIVES)
+        weights = list(path.glob("adapter_model.*"))
+        return archives and bool(weights) and all(_weights_are_whole(file) for file in weights)
     except (OSError, ValueError):
         return False
-    return all((path / name).is_file() for name in NEEDED) and any(path.glob("adapter_model.*"))
+
+
+def _weights_are_whole(file: Path) -> bool:
+    """A file of safetensors begins with the length of a header that says where the last tensor ends."""
+    if file.suffix != ".safetensors":
+        return zipfile.is_zipfile(file)
+    with file.open("rb") as content:
+        length = int.from_bytes(content.read(8), "little")
+        header = content.read(min(length, MOST_HEADER))
+    entries = [entry for name, entry in json.loads(header).items() if name != "__metadata__"]
+    return file.stat().st_size == 8 + length + max((entry["data_offsets"][1] for entry in entries), default=0)

@@ -1,4 +1,4 @@
-"""A run without passes: Olive's own evaluator measures the input model, and nothing is made.
+"""Olive's own evaluator, and a run without passes, in which it measures the input model and nothing is made.
 
 Olive then returns no output model and leaves its figures in input_model_metrics.json (Engine.run_accelerator).
 """

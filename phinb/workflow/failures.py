@@ -8,6 +8,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+OUT_OF_MEMORY = "The system ended it because memory ran out."
+"""What is said where the system, and not a library, found too little memory: there is no text to recognise then."""
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -25,14 +28,46 @@ def _failure(code: str, pattern: str, cause: str, remedy: str) -> Failure:
 
 KNOWN = (
     _failure(
+        "diverged",
+        r"checkup\.Broken: .*\(NaN or infinity\)",
+        "Some of its numbers are none (NaN or infinity): training diverged, or the model was like that before.",
+        "Lower learning_rate: 1e-4 to 2e-4 is usual for LoRA. float16 has too small a range for many models: use "
+        "bfloat16 or float32.",
+    ),
+    _failure(
+        "broken_artefact",
+        r"checkup\.Broken: ",
+        "What the pass made cannot be used; nothing of it was kept.",
+        "Check the input model with %olive_doctor and a small run; start again with --fresh.",
+    ),
+    _failure(
+        "inputs_changed",
+        r"changed between being hashed and being read",
+        "A data file was written to while the run was starting.",
+        "Run it again: it then trains on what the file holds now.",
+    ),
+    _failure(
         "disk_full",
-        r"No space left on device|Errno 28|Disk quota exceeded|Errno 122",
+        r"No space left on device|Errno 28|os error 28|Disk quota exceeded|Errno 122",
         "The disk is full.",
         "Free some space, or set PHINB_HOME to a larger disk.",
     ),
     _failure(
+        "file_too_large",
+        r"File too large|Errno 27|os error 27",
+        "A file may not grow as large as it would have to.",
+        "Look at `ulimit -f`, or set PHINB_HOME to a disk whose file system holds files of more than 4 GB.",
+    ),
+    _failure(
+        "not_written",
+        r"PytorchStreamWriter failed|inline_container",  # torch says no more
+        "A file could not be written: the disk is full, or a limit on the size of files was hit.",
+        "Free some space, or set PHINB_HOME to a larger disk; `ulimit -f` shows the limit.",
+    ),
+    _failure(
         "out_of_memory",
-        r"MemoryError|std::bad_alloc|DefaultCPUAllocator: can't allocate|CUDA out of memory|Cannot allocate memory",
+        r"MemoryError|std::bad_alloc|DefaultCPUAllocator: can't allocate|CUDA out of memory|Cannot allocate memory"
+        r"|OutOfMemoryError|bad allocation|Failed to allocate memory|can't start new thread",
         "There was not enough memory.",
         "Lower per_device_train_batch_size or max_seq_len, turn gradient_checkpointing on, or close other notebooks.",
     ),
@@ -44,7 +79,7 @@ KNOWN = (
     ),
     _failure(
         "missing_column",
-        r"KeyError: '(?P<name>[^']+)'.*text_template|text_template.*KeyError|Replacement index .* out of range",
+        r"template\.format\(.*(KeyError|IndexError)|text_template.*KeyError|Replacement index .* out of range",
         "The text template names a field that the data has no column for, or holds a literal brace.",
         "Compare the template's {fields} with the columns; write a literal brace twice: {{ }}.",
     ),
@@ -106,6 +141,13 @@ KNOWN = (
         "Check the path; relative paths start at the configuration's own folder.",
     ),
 )
+
+
+def find_code(cause: str) -> str:
+    """The code of the failure whose cause stands in an event, or begins it; "" for one that is not of the table."""
+    if cause.startswith(OUT_OF_MEMORY):
+        return "out_of_memory"
+    return next((failure.code for failure in KNOWN if cause.startswith(failure.cause)), "")
 
 
 def explain(text: str) -> tuple[str, str, str]:

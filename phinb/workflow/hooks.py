@@ -14,7 +14,9 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from phinb.workflow.checkup import Broken
 from phinb.workflow.reporter import Reporter
+from phinb.workflow.training import make_callback
 from phinb.workflow.watch import Watch
 
 
@@ -56,7 +58,7 @@ def install(watch: Watch) -> Listener:
 
 
 def _watch_passes(watch: Watch, listener: Listener) -> bool:
-    from olive.engine.engine import PRUNED_CONFIGS, Engine
+    from olive.engine.engine import FAILED_CONFIG, PRUNED_CONFIGS, Engine
 
     original = getattr(Engine, "_run_pass", None)
     if original is None:
@@ -69,6 +71,8 @@ def _watch_passes(watch: Watch, listener: Listener) -> bool:
             result, model_id = original(engine, pass_name, *arguments, **named)
         except BaseException as error:
             watch.fail_pass(pass_name, error, "".join(traceback.format_exception(error)))
+            if isinstance(error, Broken):
+                watch.discard(pass_name, None)
             raise
         if result in PRUNED_CONFIGS:
             watch.fail_pass(pass_name, None, "\n".join(listener.errors) or "Olive called its configuration invalid.")
@@ -76,7 +80,13 @@ def _watch_passes(watch: Watch, listener: Listener) -> bool:
                 # Olive remembers failures, and would fail again at once after the cause is gone.
                 shutil.rmtree(engine.cache.get_run_path(model_id), ignore_errors=True)
             return result, model_id
-        watch.finish_pass(pass_name, Path(engine.cache.get_run_path(model_id)), result)
+        run_path = Path(engine.cache.get_run_path(model_id))
+        try:
+            watch.finish_pass(pass_name, run_path, result)
+        except Broken as error:
+            watch.fail_pass(pass_name, error, "".join(traceback.format_exception(error)))
+            watch.discard(pass_name, run_path)
+            return FAILED_CONFIG, model_id
         return result, model_id
 
     Engine._run_pass = run_pass
@@ -120,21 +130,11 @@ def _watch_training(watch: Watch, listener: Listener) -> bool:
     if callbacks is None:
         return False
 
-    class TrainingWatch(transformers.TrainerCallback):  # type: ignore[misc]
-        """Steps, metrics, and the user's wish to stop."""
+    class Checkup(transformers.TrainerCallback):  # type: ignore[misc]
+        """Tries the trained model out while it is in memory."""
 
-        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            watch.reporter.progress(watch.current, state.global_step, state.max_steps, "steps")
+        def on_train_end(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
+            watch.check_model(model)
 
-        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            watch.reporter.progress(watch.current, state.global_step, state.max_steps, "steps")
-            if watch.control.stopping.is_set() and state.global_step < state.max_steps:
-                watch.cut_short = True
-                control.should_training_stop = True
-                control.should_save = True
-
-        def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
-            watch.log_metrics(state.global_step, logs or {})
-
-    callbacks.append(TrainingWatch)
+    callbacks.extend((make_callback(watch), Checkup))
     return True

@@ -10,9 +10,10 @@ from typing import Any
 
 from phinb.config import Config
 from phinb.data.component import place_component
-from phinb.models.references import hash_model, resolve_model
+from phinb.models.references import resolve_model
 from phinb.workflow import reuse
 from phinb.workflow.checkpoints import place_checkpoints
+from phinb.workflow.inputs import Inputs, gather_inputs, write_inputs
 from phinb.workflow.store import RunFolder, RunRecord, write_atomically
 
 Told = Callable[[str, float | None, float | None], None]
@@ -24,6 +25,7 @@ class Job:
     """What the worker runs. `olive` is completed by `place`; the rest is what phinb does beside it."""
 
     olive: dict[str, Any]
+    inputs: Inputs
     key: str
     cache: Path
     base_model: str
@@ -68,12 +70,14 @@ def prepare(record: RunRecord, config: Config, attempt: int, told: Told) -> Job:
     olive["input_model"]["model_path"] = model
     told("hashing model and data", None, None)
     seed = int(config.phinb["seed"])
-    key = reuse.hash_inputs(olive, config.phinb, base, model_hash=hash_model(model), seed=seed, unpinned=record.run_id)
+    inputs = gather_inputs(olive, config.phinb, base, model=model, seed=seed)
+    key = inputs.key(record.run_id)
     forced = record.passes if record.fresh or olive.pop("clean_cache", False) else ()
     if not forced and record.from_pass:
         forced = record.passes[record.passes.index(record.from_pass) :]
     return Job(
         olive=olive,
+        inputs=inputs,
         key=key,
         cache=reuse.cache_folder(key),
         base_model=model,
@@ -87,7 +91,7 @@ def prepare(record: RunRecord, config: Config, attempt: int, told: Told) -> Job:
 
 
 def place(job: Job, folder: RunFolder, base: Path) -> int | None:
-    """Complete job.olive with its folders and write it to olive.json; the cache's lock must be held.
+    """Complete job.olive with its folders and write it to olive.json, and inputs.json; the cache's lock must be held.
 
     Returns the step of the checkpoint that training will go on from. In a run's first attempt, the checkpoints of
     passes that must run anew are deleted. Raises PhinbError where the loss cannot be put on the completion.
@@ -100,6 +104,7 @@ def place(job: Job, folder: RunFolder, base: Path) -> int | None:
     anew = job.forced if job.attempt == 1 else ()
     step = place_checkpoints(olive, job.key, job.cache / "checkpoints", base, seed=job.seed, anew=anew)
     write_atomically(folder.path / "olive.json", json.dumps(olive, indent=1))
+    write_inputs(folder, job.inputs)
     return step
 
 

@@ -2,47 +2,35 @@
 
 from __future__ import annotations
 
-import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import psutil
-
-from phinb import folders
 from phinb.config import Config
 from phinb.config.azure_forms import lies_in_azure
 from phinb.config.azure_section import azure_target
 from phinb.data.preview import Preview, locate
+from phinb.data.scan import ShouldStop
 from phinb.errors import ConfigError, PhinbError
 from phinb.models.references import EMBEDDED, resolve_model
 from phinb.types import Problem
-from phinb.workflow.checkpoints import is_training
-from phinb.workflow.devices import GPU_PROVIDERS, may_have_gpu
+from phinb.workflow.advice import Advice, advise
+from phinb.workflow.devices import GPU_PROVIDERS, may_have_gpu, memory_free
+from phinb.workflow.forecast import Forecast, forecast
 from phinb.workflow.preflight_data import describe_remote, look_at_data
+from phinb.workflow.preflight_room import check_room, look_at_work
 
-DEMO_BYTES = 538_000_000
-"""The demo model as it lies in the cache, float32 (134,515,008 parameters of 4 bytes)."""
-INT4_SHARE = 0.4
-"""int4 against float32 on disk: the embeddings stay wider (198 of 517 MB for the demo model)."""
-
-
-@dataclass(frozen=True)
-class Forecast:
-    """What a run will need; None where nothing is known. `how` says how each figure was got."""
-
-    disk_bytes: int | None
-    memory_bytes: int | None
-    how: str
+ROOM_CODES = ("memory_short", "disk_full")
+"""Errors that say a run will not fit: a forecast may be wrong, and who knows better may start anyway."""
 
 
 @dataclass(frozen=True)
 class Preflight:
-    """The configuration's own problems and those that the world adds, what the run will need, and the data."""
+    """The configuration's own problems and those that the world adds, what the run will need, advice, and the data."""
 
     problems: tuple[Problem, ...]
     forecast: Forecast
-    advice: tuple[str, ...] = ()
+    advice: tuple[Advice, ...] = ()
     previews: tuple[Preview, ...] = ()
 
     @property
@@ -50,11 +38,26 @@ class Preflight:
         """Whether nothing stands in the way of a start."""
         return not any(problem.severity == "error" for problem in self.problems)
 
+    @property
+    def fits(self) -> bool:
+        """Whether the run will find the memory and the disk that it is expected to need."""
+        return not any(problem.code in ROOM_CODES for problem in self.problems)
 
-def preflight(config: Config) -> Preflight:
+    @property
+    def may_start_anyway(self) -> bool:
+        """Whether room is all that stands in the way."""
+        errors = [problem for problem in self.problems if problem.severity == "error"]
+        return bool(errors) and all(problem.code in ROOM_CODES for problem in errors)
+
+
+def preflight(config: Config, *, within_s: float | None = None) -> Preflight:
     """Look at the model, the data, memory and disk that `config` needs; nothing is started or changed.
 
-    An embedded model is not made for it. Raises nothing for what it finds: that is in `problems`.
+    All rows are counted, and two layers of the model timed where that was never done on this machine (about 5 s, once).
+    within_s: seconds for counting instead; what only all rows tell is not said then, and nothing is timed. An embedded
+    model that is not there is made, for its tokenizer is needed to count.
+
+    Raises nothing for what it finds: that is in `problems`.
     """
     unknown = Forecast(None, None, "the configuration has errors")
     try:
@@ -63,21 +66,44 @@ def preflight(config: Config) -> Preflight:
         return Preflight(tuple(error.problems), unknown)
     problems = list(config.problems)
     reference = str(olive.get("input_model", {}).get("model_path", ""))
-    size = None
+    here = reference in EMBEDDED
     problems += _check_compute(config)
     if lies_in_azure(reference):
         problems.append(locate(describe_remote(f"The model {reference}", "input_model.model_path"), config))
-    else:
+    elif not here:
         try:
-            size = _model_bytes(reference, config.folder)
+            here = isinstance(resolve_model(reference, folder=config.folder), Path)
         except PhinbError as error:
             problems.append(_problem(config, "model_missing", error, "input_model.model_path"))
-    previews, found = look_at_data(config, olive, tokenizes=size is not None or reference in EMBEDDED)
+    should_stop = None if within_s is None else _stop_after(within_s)
+    previews, found = look_at_data(config, olive, tokenizes=here, should_stop=should_stop)
     problems += found
-    forecast = _forecast(olive, size)
+    subject = look_at_work(config, olive, reference if here else "", previews, measure=within_s is None)
+    expected = forecast(subject)
+    advice = advise(
+        config,
+        subject.loads,
+        subject.shape,
+        subject.speed,
+        memory_bytes=memory_free(),
+        on_gpu=subject.on_gpu,
+    )
     problems += _check_devices(config)
-    problems += _check_room(forecast)
-    return Preflight(tuple(problems), forecast, (), previews)
+    problems += check_room(expected, advice)
+    return Preflight(tuple(problems), expected, advice, previews)
+
+
+def _stop_after(seconds: float) -> ShouldStop:
+    """True from `seconds` after it was first asked on: until then nothing has been counted."""
+    until: list[float] = []
+
+    def should_stop() -> bool:
+        now = time.monotonic()
+        if not until:
+            until.append(now + seconds)
+        return now > until[0]
+
+    return should_stop
 
 
 def _check_compute(config: Config) -> list[Problem]:
@@ -90,65 +116,6 @@ def _check_compute(config: Config) -> list[Problem]:
     message = f"This configuration names the Azure compute {compute}; started like this, it runs on this machine."
     hint = 'phinb.start(config, on="azure"), or %olive_run NAME --on azure, sends it there.'
     return [Problem("warning", "azure_compute", message, "phinb.azure", entry.line, hint=hint, source=entry.source)]
-
-
-def _model_bytes(reference: str, folder: Path) -> int | None:
-    """The weights' size on disk; None for a model that the hub would have to send first."""
-    if reference == "phinb://demo":
-        return DEMO_BYTES
-    path = resolve_model(reference, folder=folder)
-    if isinstance(path, str):
-        return None
-    return sum(file.stat().st_size for file in path.glob("*") if file.suffix in (".safetensors", ".bin"))
-
-
-def _forecast(olive: dict[str, Any], size: int | None) -> Forecast:
-    """Disk: what the passes will write. Memory: what holding the model takes at the least; training adds to it."""
-    if size is None:
-        return Forecast(None, None, "the model is not on this machine, so its size is not known")
-    disk = 0.0
-    for value in olive.get("passes", {}).values():
-        for body in value if isinstance(value, list) else [value]:
-            kind = str(body.get("type", "")).lower()
-            if kind == "mergeadapterweights":
-                disk += size
-            elif kind == "modelbuilder":
-                precision = (body.get("config") or body).get("precision")
-                # Olive saves the last model a second time before phinb removes the copy.
-                disk += 2 * size * (INT4_SHARE if precision == "int4" else 1.0)
-            elif is_training(kind):
-                disk += 0.05 * size
-    how = "disk: from the weights' size and what each pass writes; memory: the weights once, at the least"
-    return Forecast(int(disk), size, how)
-
-
-def _check_room(forecast: Forecast) -> list[Problem]:
-    problems = []
-    place = folders.cache()
-    while not place.exists():
-        place = place.parent
-    free = shutil.disk_usage(place).free
-    if forecast.disk_bytes and forecast.disk_bytes > free:
-        problems.append(
-            Problem(
-                "error",
-                "disk_full",
-                f"The run will write about {forecast.disk_bytes / 1e9:.1f} GB; {place} has {free / 1e9:.1f} GB left.",
-                hint="Free some space, or set PHINB_HOME to a larger disk.",
-            )
-        )
-    memory = psutil.virtual_memory().total
-    if forecast.memory_bytes and forecast.memory_bytes > 0.9 * memory:
-        problems.append(
-            Problem(
-                "error",
-                "memory_short",
-                f"The model alone takes {forecast.memory_bytes / 1e9:.1f} GB of memory, and this machine has "
-                f"{memory / 1e9:.1f} GB.",
-                hint="Take a smaller model, or a larger machine.",
-            )
-        )
-    return problems
 
 
 def _check_devices(config: Config) -> list[Problem]:

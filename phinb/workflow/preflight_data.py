@@ -12,6 +12,7 @@ from phinb.data.component import script_text
 from phinb.data.preview import Preview, find_data_config, locate, preview
 from phinb.data.prompt_guards import check_same_texts
 from phinb.data.recipe import Recipe, read_recipe
+from phinb.data.scan import ShouldStop
 from phinb.data.source import parameters, read_rows
 from phinb.data.template import check_template
 from phinb.errors import PhinbError
@@ -20,12 +21,12 @@ from phinb.workflow.checkpoints import is_training
 
 
 def look_at_data(
-    config: Config, olive: Mapping[str, Any], *, tokenizes: bool
+    config: Config, olive: Mapping[str, Any], *, tokenizes: bool, should_stop: ShouldStop | None = None
 ) -> tuple[tuple[Preview, ...], list[Problem]]:
     """(previews of what training reads, problems of all data that the run and its comparison use, each at its line).
 
     tokenizes: whether the model's tokenizer is on this machine; without it only the files and the templates' columns
-    are looked at.
+    are looked at. should_stop: ends the counting; the numbers are those of the rows so far then.
     """
     trained = _list_trained(olive)
     remote = _find_remote(olive, (*trained, *EVALUATION_NAMES))
@@ -35,7 +36,7 @@ def look_at_data(
     ]
     trained = [name for name in trained if name not in remote]
     # The sequences themselves are not asked for, only what is counted and found in them.
-    previews = tuple(preview(config, name, limit=0) for name in trained) if tokenizes else ()
+    previews = tuple(preview(config, name, limit=0, should_stop=should_stop) for name in trained) if tokenizes else ()
     problems += [problem for seen in previews for problem in seen.problems]
     done = {*remote, *(seen.name for seen in previews)}
     for data_config in olive.get("data_configs") or []:

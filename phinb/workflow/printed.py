@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 from collections.abc import Callable
@@ -33,7 +34,10 @@ class Reader:
 
 
 class Tee(io.TextIOBase):
-    """A text stream that passes everything on to `target` and each finished line to `read`."""
+    """A text stream that passes everything on to `target` and each finished line to `read`.
+
+    A log that cannot be written (a full disk) must not end a training: what it would have held is lost, no more.
+    """
 
     def __init__(self, target: TextIO, read: Callable[[str], None]) -> None:
         self._target = target
@@ -54,7 +58,8 @@ class Tee(io.TextIOBase):
         return self._target.fileno()
 
     def write(self, text: str) -> int:
-        self._target.write(text)
+        with contextlib.suppress(OSError):
+            self._target.write(text)
         *lines, self._open_line = re.split(r"[\r\n]", self._open_line + text)
         # tqdm draws "\rbar" without an end of line: what is open is a whole bar as well.
         for line in [*lines, self._open_line if "%|" in self._open_line else ""]:
@@ -64,4 +69,5 @@ class Tee(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        self._target.flush()
+        with contextlib.suppress(OSError):
+            self._target.flush()

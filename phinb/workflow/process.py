@@ -17,7 +17,11 @@ from typing import Any
 import psutil
 
 from phinb import folders
-from phinb.workflow.store import RunFolder, write_atomically
+from phinb.workflow.failures import OUT_OF_MEMORY
+from phinb.workflow.store import RunFolder, read_json, write_atomically
+
+UNWRITABLE = 74
+"""The exit code of a worker that could not write its last words (EX_IOERR of sysexits.h)."""
 
 # Children of this process, by pid: only a parent learns an exit code, and must collect it (else a zombie stays).
 _children: dict[int, subprocess.Popen[bytes]] = {}
@@ -77,29 +81,52 @@ def remember_worker(folder: RunFolder, pid: int) -> None:
 
 
 def note_process(pid: int) -> dict[str, Any]:
-    """{pid, created, host}: a pid alone may belong to another process after a while."""
+    """{pid, created, identity, host, oom_kills}: a pid alone may belong to another process after a while.
+
+    oom_kills: how often the system has ended a process for want of memory so far, or None where it does not count.
+    """
     try:
         created = psutil.Process(pid).create_time()
     except psutil.NoSuchProcess:
         created = 0.0
-    return {"pid": pid, "created": created, "host": socket.gethostname()}
+    return {
+        "pid": pid,
+        "created": created,
+        "identity": _identify(pid),
+        "host": socket.gethostname(),
+        "oom_kills": _count_oom_kills(),
+    }
+
+
+def _identify(pid: int) -> str:
+    """Boot and time since it at which a process began; "" where /proc does not tell.
+
+    psutil's create_time() moves with the clock when that is set, and a worker must not be missed for it.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        return f"{boot}:{text.rpartition(')')[2].split()[19]}"
+    except (OSError, IndexError):
+        return ""
+
+
+def _count_oom_kills() -> int | None:
+    try:
+        text = Path("/proc/vmstat").read_text(encoding="ascii")
+        return int(dict(line.split() for line in text.splitlines())["oom_kill"])
+    except (OSError, ValueError, KeyError):
+        return None
 
 
 def worker_is_elsewhere(folder: RunFolder) -> bool:
     """Whether the run's worker was started on another machine (a shared folder), where its pid means nothing here."""
-    try:
-        host = json.loads((folder.path / "worker.json").read_text(encoding="utf-8"))["host"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-    return bool(host != socket.gethostname())
+    return bool(read_note(folder).get("host", socket.gethostname()) != socket.gethostname())
 
 
 def find_worker(folder: RunFolder) -> psutil.Process | None:
     """The living worker of a run, or None."""
-    try:
-        return find_process(json.loads((folder.path / "worker.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError):
-        return None
+    return find_process(read_note(folder))
 
 
 def find_process(note: Any) -> psutil.Process | None:
@@ -108,9 +135,10 @@ def find_process(note: Any) -> psutil.Process | None:
         pid = int(note["pid"])
         exit_code(pid)
         process = psutil.Process(pid)
-        same = abs(process.create_time() - float(note["created"])) < 2
+        known, found = note.get("identity"), _identify(pid)
+        same = known == found if known and found else abs(process.create_time() - float(note["created"])) < 2
         return process if same and process.status() != psutil.STATUS_ZOMBIE else None
-    except (ValueError, KeyError, TypeError, psutil.Error):
+    except (ValueError, KeyError, TypeError, AttributeError, psutil.Error):
         return None
 
 
@@ -142,24 +170,43 @@ def kill_tree(process: psutil.Process, wait: float = 1.0) -> None:
     exit_code(process.pid)
 
 
-def describe_death(pid: int | None, rss_bytes: int | None) -> tuple[int | None, int | None, str]:
-    """(signal, exit code, cause in words) of a worker that is gone without a word."""
-    code = exit_code(pid, timeout=1.0)
+def describe_death(folder: RunFolder, rss_bytes: int | None) -> tuple[int | None, int | None, str]:
+    """(signal, exit code, cause in words) of a run's worker that is gone without a word; rss_bytes: what it held."""
+    note = read_note(folder)
+    pid = note.get("pid")
+    code = exit_code(pid if isinstance(pid, int) else None, timeout=1.0)
     number = -code if code is not None and code < 0 else None
+    starved = _ran_out_of_memory(note, rss_bytes)
     if number == getattr(signal, "SIGKILL", 9):
-        total = psutil.virtual_memory().total
-        if rss_bytes and rss_bytes > 0.6 * total:
-            return (
-                number,
-                None,
-                f"It was killed while it held {rss_bytes / 1e9:.1f} GB of {total / 1e9:.1f} GB of memory.",
-            )
-        return number, None, "It was killed from outside (signal 9); the system does that, too, when memory runs out."
+        return number, None, starved or "It was killed from outside (signal 9)."
     if number is not None:
         return number, None, f"It ended by signal {number} ({signal.Signals(number).name})."
+    if code == UNWRITABLE:
+        return None, code, f"It could not write into {folder.path}; the log's tail may tell why."
     if code is not None:
         return None, code, f"It ended with exit code {code} before it could say why; the log's tail may tell."
-    return None, None, "Its process no longer exists: it was killed, or the machine was restarted."
+    return None, None, starved or "Its process no longer exists: it was killed, or the machine was restarted."
+
+
+def _ran_out_of_memory(note: Mapping[str, Any], rss_bytes: int | None) -> str:
+    """A sentence where the system is known, or likely, to have ended the worker for want of memory; else ""."""
+    before, now = note.get("oom_kills"), _count_oom_kills()
+    total = psutil.virtual_memory().total
+    held = f" It held {rss_bytes / 1e9:.1f} GB of {total / 1e9:.1f} GB when it was last looked at." if rss_bytes else ""
+    if isinstance(before, int) and now is not None and now > before:
+        return f"{OUT_OF_MEMORY}{held}"
+    if rss_bytes and rss_bytes > 0.6 * total:
+        return f"{OUT_OF_MEMORY}, most likely.{held}".replace(".,", ",")
+    return ""
+
+
+def read_note(folder: RunFolder) -> dict[str, Any]:
+    """What worker.json says of the run's worker; empty where it cannot be read."""
+    try:
+        note = read_json(folder.path / "worker.json")
+    except (OSError, ValueError):
+        return {}
+    return note if isinstance(note, dict) else {}
 
 
 def wait_until(condition: Any, timeout: float, interval: float = 0.05) -> bool:

@@ -7,17 +7,25 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psutil
 
 from phinb.types import Event, Notice, Progress, ResourcesMeasured, Severity, StopRequested
+from phinb.workflow.gpus import measure_gpus
+from phinb.workflow.signals import Signals
 from phinb.workflow.store import RunFolder
 
 PROGRESS_INTERVAL_S = 0.1
 CONTROL_INTERVAL_S = 0.1
 RESOURCES_INTERVAL_S = 2.0
 MAX_NOTICES = 50
+RETRY_S = 1.0
+"""Between two attempts to write where the folder cannot be written."""
+RESERVE_BYTES = 65_536
+"""What is set aside on the disk, so that a worker that finds it full can still say so."""
+GONE_S = 2.0
+"""For how long a run's folder must be missing until its worker takes it for deleted."""
 
 
 @dataclass
@@ -30,15 +38,71 @@ class _Pace:
 
 
 class Reporter:
-    """Appends events to a run's folder for the worker. Safe to be used from several threads."""
+    """Appends events to a run's folder for the worker. Safe to be used from several threads.
+
+    Where the folder cannot be written (a full disk, a lost permission), training is not disturbed: what is to be said
+    waits in memory, in its order and with its times, and is written when that is possible again.
+    """
 
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
         self._paces: dict[str, _Pace] = {}
         self._notices: set[tuple[str, str]] = set()
+        self._writing = threading.RLock()
+        self._waiting: list[Event] = []
+        self._failed_at: float | None = None
+        self._reserve = folder.path / ".reserve"
+        with contextlib.suppress(OSError):
+            self._reserve.write_bytes(b"\0" * RESERVE_BYTES)
+
+    @property
+    def trouble(self) -> bool:
+        """Whether something is still to be written."""
+        return bool(self._waiting)
 
     def emit(self, event: Event) -> None:
-        self.folder.append(event)
+        """Append the event, after those that wait. Raises nothing where it cannot be written."""
+        with self._writing:
+            self._waiting.append(replace(event, time=event.time or time.time()))
+            if self._failed_at is None or time.monotonic() - self._failed_at >= RETRY_S:
+                self._write()
+            if self._failed_at is not None:
+                # How far it was and what it held is soon out of date; the rest is worth keeping.
+                self._waiting = [one for one in self._waiting if not isinstance(one, Progress | ResourcesMeasured)]
+
+    def settle(self, timeout: float) -> bool:
+        """Try for `timeout` seconds to write what waits, and give the reserve back; says whether all is written."""
+        deadline = time.monotonic() + timeout
+        while True:
+            with self._writing:
+                self._write()
+                if not self._waiting:
+                    self._reserve.unlink(missing_ok=True)
+                    return True
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.2)
+
+    def _write(self) -> None:
+        while self._waiting:
+            try:
+                self.folder.append(self._waiting[0])
+            except OSError as error:
+                if self._spend_reserve():
+                    continue
+                if self._failed_at is None:
+                    _print(f"The run's events cannot be written for now: {error}")
+                self._failed_at = time.monotonic()
+                return
+            del self._waiting[0]
+        self._failed_at = None
+
+    def _spend_reserve(self) -> bool:
+        try:
+            self._reserve.unlink()
+        except OSError:
+            return False
+        return True
 
     def notice(self, severity: Severity, code: str, message: str, hint: str = "") -> None:
         """Say something once: the same notice again is dropped, and so is what comes after MAX_NOTICES."""
@@ -68,19 +132,30 @@ class Reporter:
 class Control:
     """Polls control.json and measures memory, in a thread of its own, while Olive has the main one.
 
-    `stopping` is set when the user asks for either; `on_cancel` is called, once, in the thread.
+    `stopping` is set when the user asks for either. In the thread, and once, are called: `on_cancel`; `on_signal` with
+    the number of a signal that asks the process to end; `on_gone` where somebody has deleted the run's folder.
     """
 
-    def __init__(self, reporter: Reporter, on_cancel: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        reporter: Reporter,
+        on_cancel: Callable[[], None],
+        on_signal: Callable[[int], None],
+        on_gone: Callable[[], None],
+    ) -> None:
         self.stopping = threading.Event()
         self._reporter = reporter
-        self._on_cancel = on_cancel
+        self._on_cancel, self._on_signal, self._on_gone = on_cancel, on_signal, on_gone
+        self._signals = Signals()
+        self._there = time.monotonic()
         self._ended = threading.Event()
         self._seen: set[str] = set()
         self._measured = 0.0
         self._thread = threading.Thread(target=self._watch, name="phinb-control", daemon=True)
 
     def start(self) -> None:
+        """To be called in the main thread."""
+        self._signals.catch()
         self._thread.start()
 
     def end(self) -> None:
@@ -92,9 +167,16 @@ class Control:
                 self._look()
             except Exception:
                 # A disk that is full for a moment must not make the worker deaf to the user.
-                traceback.print_exc()
+                with contextlib.suppress(OSError):
+                    traceback.print_exc()
 
     def _look(self) -> None:
+        if (number := self._signals.heard()) is not None:
+            self._on_signal(number)
+        if self._reporter.folder.path.is_dir():
+            self._there = time.monotonic()
+        elif time.monotonic() - self._there > GONE_S:
+            self._on_gone()
         control = self._reporter.folder.read_control()
         how = control.get("how")
         if how in ("stop", "cancel") and how not in self._seen:
@@ -116,7 +198,13 @@ def measure_resources() -> ResourcesMeasured:
         for child in own.children(recursive=True):
             with contextlib.suppress(psutil.Error):
                 rss += child.memory_info().rss
-    return ResourcesMeasured(rss_bytes=rss, cpu_percent=own.cpu_percent())
+    return ResourcesMeasured(rss_bytes=rss, cpu_percent=own.cpu_percent(), gpu=measure_gpus())
+
+
+def _print(text: str) -> None:
+    """Into the log, where that can be written."""
+    with contextlib.suppress(OSError):
+        print(text, flush=True)
 
 
 _process: psutil.Process | None = None

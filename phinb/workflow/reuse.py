@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from phinb import folders
-from phinb.data.component import script_text
 from phinb.data.files import find_files
 from phinb.data.source import parameters
+from phinb.workflow.contents import hash_file
 
 # What can change the numbers that come out of a pass.
 PACKAGES = (
@@ -36,8 +36,7 @@ PACKAGES = (
     "numpy",
 )
 SMALL_BYTES = 1_000_000
-# What of phinb's own section changes what is trained; the rest is only about looking at it.
-TRAINING_KEYS = ("eval_split", "loss_on", "answer", "seed")
+FIRST_TIME = "first time with this configuration and data"
 
 
 def installed_versions() -> dict[str, str]:
@@ -51,8 +50,8 @@ def installed_versions() -> dict[str, str]:
     return found
 
 
-def input_files(olive: Mapping[str, Any], base: Path) -> tuple[list[Path], list[str]]:
-    """(the local files that data configs and scripts are made of, sorted; the data that no local file stands for).
+def data_files(olive: Mapping[str, Any], base: Path) -> tuple[list[Path], list[str]]:
+    """(the local files that data configs are made of, sorted; the data that no local file stands for).
 
     Patterns are spread out and folders taken whole. The second list names data of the hub and addresses.
     """
@@ -70,50 +69,16 @@ def input_files(olive: Mapping[str, Any], base: Path) -> tuple[list[Path], list[
             found |= files
             if not files:
                 unpinned.append(str(place))
-    for script in _scripts(olive):
-        path = base / script
-        found |= {item for item in (path.rglob("*.py") if path.is_dir() else [path]) if item.is_file()}
     return sorted(found), unpinned
 
 
-def hash_inputs(
-    olive: Mapping[str, Any],
-    phinb_section: Mapping[str, Any],
-    base: Path,
-    *,
-    model_hash: str,
-    seed: int,
-    unpinned: str,
-) -> str:
-    """A hexadecimal key of everything but the passes themselves that the passes' results depend on.
-
-    Data that no local file stands for may change without a sign: then `unpinned`, the run's own id, is part of the
-    key, so that the run can be resumed, and no other run reuses its results.
-    """
-    digest = hashlib.sha256()
-    versions = {name: version for name, version in installed_versions().items() if name in PACKAGES}
-    settings = {
-        "versions": versions,
-        "model": model_hash,
-        "input_model": {k: v for k, v in olive.get("input_model", {}).items() if k != "model_path"},
-        "data_configs": olive.get("data_configs", []),
-        "phinb": {key: phinb_section.get(key) for key in TRAINING_KEYS},
-        "script": script_text(olive, phinb_section),
-        "seed": seed,
-    }
-    digest.update(json.dumps(settings, sort_keys=True, default=str).encode())
-    files, elsewhere = input_files(olive, base)
-    if elsewhere:
-        digest.update(unpinned.encode())
-    for path in files:
-        digest.update(path.name.encode() + b"\0" + hash_file(path).encode())
-    return digest.hexdigest()
-
-
-def hash_file(path: Path) -> str:
-    """SHA-256 of a file's content, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def script_files(olive: Mapping[str, Any], base: Path) -> list[Path]:
+    """The Python files that user_script and script_dir name, sorted."""
+    found: set[Path] = set()
+    for script in _scripts(olive):
+        path = base / script
+        found |= {item for item in (path.rglob("*.py") if path.is_dir() else [path]) if item.is_file()}
+    return sorted(found)
 
 
 def hash_settings(*values: Any) -> str:
@@ -127,33 +92,58 @@ def cache_folder(key: str) -> Path:
 
 
 def write_manifest(run_path: Path, run_id: str) -> None:
-    """Note what a pass left in its cache entry, so that a later run can tell whole from half, and from changed."""
+    """Note what a pass left in its cache entry, so that a later run can tell whole from half, and from changed.
+
+    Every file is hashed, weights too: about 1 s for 500 MB.
+    """
     files = {str(p.relative_to(run_path)): _describe(p) for p in sorted(run_path.rglob("*")) if p.is_file()}
-    (run_path / "phinb.json").write_text(json.dumps({"run_id": run_id, "files": files}), encoding="utf-8")
+    text = json.dumps({"run_id": run_id, "files": files})
+    part = run_path / "phinb.json.part"
+    part.write_text(text, encoding="utf-8")
+    part.replace(run_path / "phinb.json")
 
 
 def check_manifest(run_path: Path) -> tuple[str, str]:
-    """(run that made it, "") for a whole cache entry, else ("", what is wrong with it)."""
+    """(run that made it, "") for a whole cache entry, else ("", what is wrong with it).
+
+    A file whose size and time of change are those of when it was made is taken for the same, since to read all of the
+    weights again would cost more than reuse gains. Any other is hashed. So what a program or a person altered is found;
+    a disk that gives back other bytes than were written, without a sign, is not.
+    """
     if not (run_path / "run.json").is_file():
-        return "", "first time with this configuration and data"
+        return "", FIRST_TIME
     try:
         manifest = json.loads((run_path / "phinb.json").read_text(encoding="utf-8"))
-        files, run_id = manifest["files"], manifest["run_id"]
-    except (OSError, ValueError, KeyError, TypeError):
+        files, run_id = manifest["files"], str(manifest["run_id"])
+        known = {name: (int(size), int(changed), str(sha256)) for name, (size, changed, sha256) in files.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return "", "an earlier result was never finished"
-    for name, known in files.items():
+    for name, (size, changed, sha256) in known.items():
         path = run_path / name
-        if not path.is_file():
+        try:
+            status = path.stat()
+            if status.st_size == size and (status.st_mtime_ns == changed or hash_file(path) == sha256):
+                continue
+        except OSError:
             return "", f"the earlier result of {run_id} lacks {name}"
-        if _describe(path) != known:
-            return "", f"the earlier result of {run_id} is damaged: {name} has changed"
+        return "", f"the earlier result of {run_id} is damaged: {name} has changed"
     return run_id, ""
 
 
+def read_hashes(run_path: Path) -> dict[str, str]:
+    """{file: SHA-256} of what a whole cache entry holds as its model; empty for one without a manifest."""
+    try:
+        files = json.loads((run_path / "phinb.json").read_text(encoding="utf-8"))["files"]
+    except (OSError, ValueError, KeyError):
+        return {}
+    models = ("models/", "models\\")
+    return {name[len("models/") :]: entry[2] for name, entry in files.items() if name.startswith(models)}
+
+
 def _describe(path: Path) -> list[Any]:
-    """[size, SHA-256 of a small file]: weights are told by their size, what a person may edit by its content."""
-    size = path.stat().st_size
-    return [size, hash_file(path) if size < SMALL_BYTES else ""]
+    """[size, time of its last change in nanoseconds, SHA-256]."""
+    status = path.stat()
+    return [status.st_size, status.st_mtime_ns, hash_file(path)]
 
 
 def link_tree(source: Path, target: Path) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import getpass
-import json
+import shutil
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from phinb import folders
@@ -28,7 +29,7 @@ from phinb.workflow.process import (
     worker_is_elsewhere,
 )
 from phinb.workflow.standby import hand_over
-from phinb.workflow.state import reduce_all
+from phinb.workflow.state import reduce, reduce_all
 from phinb.workflow.store import RunFolder, RunRecord
 
 CANCEL_GRACE_S = 0.8
@@ -40,6 +41,9 @@ REMOTE_GRACE_S = 5.0
 
 START_GRACE_S = 10.0
 """How long another process may look at a run whose worker has not been started yet."""
+
+FULL_BYTES = 1_000_000
+"""A disk with less left is called full."""
 
 
 class Run:
@@ -142,7 +146,8 @@ class Run:
     def resume(self) -> Run:
         """Start a new attempt in the same folder: finished passes are reused, training goes on from its checkpoint.
 
-        Raises PhinbError while the run is still going on, and where it has succeeded already.
+        Raises PhinbError while the run is still going on, where it has succeeded already, and where its run.json is
+        damaged: what it was asked to do is not known then.
         """
         self.state  # noqa: B018 - notes a worker that is lost
         # Under the lock, so that of two who press Resume one starts and the other is told.
@@ -152,9 +157,15 @@ class Run:
                 raise PhinbError(f"Run {self.id} is still running.", "Stop or cancel it first.")
             if state.status == "succeeded":
                 raise PhinbError(f"Run {self.id} has succeeded; there is nothing to resume.", "Start a new one.")
+            try:
+                passes, host = self._folder.read_record().passes, socket.gethostname()
+            except (OSError, ValueError) as error:
+                raise PhinbError(
+                    f"Run {self.id} cannot be resumed: its run.json cannot be read ({error}).",
+                    "Start it again: what its passes had finished is reused.",
+                ) from None
             (self.folder / "control.json").unlink(missing_ok=True)
             (self.folder / "worker.json").unlink(missing_ok=True)
-            passes, host = self._record.passes, socket.gethostname()
             self._folder.append(Queued(run_id=self.id, name=self.name, passes=passes, host=host))
             _start(self._folder, Path(self._record.base))
         return self
@@ -177,27 +188,45 @@ class Run:
         """
         if find_worker(self._folder) is not None or worker_is_elsewhere(self._folder):
             return True
-        noted = (self.folder / "worker.json").is_file()
-        return not noted and time.time() - self._folder.events_path.stat().st_mtime < START_GRACE_S
+        if (self.folder / "worker.json").is_file():
+            return False
+        try:
+            # The clock may have been set back since.
+            return abs(time.time() - self._folder.events_path.stat().st_mtime) < START_GRACE_S
+        except OSError:
+            return False
 
     def _note_lost_worker(self) -> RunState:
-        with self._folder.lock:
+        if not self.folder.is_dir():
+            lost = WorkerLost(signal=None, exit_code=None, cause="The run's folder was deleted.")
+            return replace(reduce(self._state, lost), remedy="Start it again: what its passes had finished is reused.")
+        try:
+            with self._folder.lock:
+                state = self._read()
+                if state.ended or self._may_be_alive():
+                    return state
+                if self._folder.read_control().get("how") == "cancel":
+                    return self._write_cancelled(state)
+                self._folder.append(self._explain_loss(state))
+        except OSError:
+            # Nothing can be written there now: it is told, and noted by whoever can.
             state = self._read()
-            if state.ended or self._may_be_alive():
-                return state
-            if self._folder.read_control().get("how") == "cancel":
-                return self._write_cancelled(state)
-            rss = state.resources.peak_rss_bytes if state.resources else None
-            number, code, cause = describe_death(_worker_pid(self._folder), rss)
-            known, reason, _ = explain(self.log_tail())
-            if number is None and known != "unknown":
-                cause = reason
-            self._folder.append(WorkerLost(signal=number, exit_code=code, cause=cause))
+            return reduce(state, replace(self._explain_loss(state), time=time.time()))
         return self._read()
 
+    def _explain_loss(self, state: RunState) -> WorkerLost:
+        rss = state.resources.peak_rss_bytes if state.resources else None
+        number, code, cause = describe_death(self._folder, rss)
+        known, reason, _ = explain(self.log_tail())
+        if number is None and known != "unknown":
+            cause = reason
+        elif number is None and shutil.disk_usage(self.folder).free < FULL_BYTES:
+            cause = explain("No space left on device")[1]
+        return WorkerLost(signal=number, exit_code=code, cause=cause)
+
     def _note_cancelled(self) -> None:
-        """Write the ending that the worker had no time to write."""
-        with self._folder.lock:
+        """Write the ending that the worker had no time to write; where the disk is full, whoever looks next does."""
+        with contextlib.suppress(OSError), self._folder.lock:
             state = self._read()
             if not state.ended:
                 self._write_cancelled(state)
@@ -205,13 +234,22 @@ class Run:
     def _write_cancelled(self, state: RunState) -> RunState:
         if state.stopping != "cancel":
             self._folder.append(StopRequested(how="cancel", by=_user()))
-        seconds = time.time() - (state.started_at or state.queued_at or time.time())
+        seconds = max(0.0, time.time() - (state.started_at or state.queued_at or time.time()))
         self._folder.append(RunFinished(status="cancelled", seconds=seconds, message="Cancelled by the user."))
         return self._read()
 
 
-def launch(config: Config, *, until: str | None = None, from_pass: str | None = None, fresh: bool = False) -> Run:
+def launch(
+    config: Config,
+    *,
+    until: str | None = None,
+    from_pass: str | None = None,
+    fresh: bool = False,
+    notes: Mapping[str, str] | None = None,
+) -> Run:
     """Make a run's folder and start its worker; returns at once. The configuration must be ok.
+
+    notes: texts that the run's folder keeps beside the configuration, by file name.
 
     Raises ConfigError for a configuration with errors, PhinbError for a pass name that it does not have.
     """
@@ -236,7 +274,7 @@ def launch(config: Config, *, until: str | None = None, from_pass: str | None = 
         from_pass=from_pass,
         fresh=fresh,
     )
-    folder = store.create(record, {**given_texts(config), "upgraded.json": config.dumps("json")})
+    folder = store.create(record, {**(notes or {}), **given_texts(config), "upgraded.json": config.dumps("json")})
     folder.append(Queued(run_id=run_id, name=config.name, passes=passes, host=record.host))
     _start(folder, Path(config.folder))
     return Run(folder)
@@ -264,13 +302,6 @@ def _start(folder: RunFolder, base: Path) -> None:
     if pid is None:
         pid = start_worker("phinb.workflow.worker", [str(folder.path)], cwd=cwd, log=folder.log_path)
     remember_worker(folder, pid)
-
-
-def _worker_pid(folder: RunFolder) -> int | None:
-    try:
-        return int(json.loads((folder.path / "worker.json").read_text(encoding="utf-8"))["pid"])
-    except (OSError, ValueError, KeyError):
-        return None
 
 
 def _user() -> str:

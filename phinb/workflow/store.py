@@ -5,15 +5,22 @@
             pieces.json      which files the pieces are, and what each is called
             upgraded.json    the same in today's form, phinb's section included
             olive.json       what Olive got, written by the worker
+            inputs.json      what the results depend on, by hash: model, data, scripts, versions, seed, settings
             events.jsonl     one event a line; every view is a function of it
             log.txt          all that Olive and its libraries printed
             control.json     what the user asked of the worker (stop, cancel)
             variants.json    the models that the run made
+            results.json     which results in Olive's cache it made or used
+            worker.json      which process works on it
+            artefacts.json   what each artefact was made of, by which run, and the hashes of its files
             artefacts/PASS   a pass's output, hard links into the cache where the file system has them
+
+Whatever of it is missing or cut off, the rest can be read.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
@@ -28,7 +35,8 @@ from filelock import FileLock
 
 from phinb import folders
 from phinb.errors import PhinbError
-from phinb.types import EVENT_TYPES, Event, RunState, Variant
+from phinb.types import Event, Queued, RunState, Variant
+from phinb.workflow.event_lines import decode_event, to_bytes
 from phinb.workflow.state import reduce_all
 
 
@@ -48,24 +56,6 @@ class RunRecord:
     host: str = field(default_factory=socket.gethostname)
 
 
-def encode_event(event: Event) -> str:
-    """One line of events.jsonl, without its end. Numbers that JSON lacks (NaN, infinity) become null."""
-    record = {"v": event.v, "seq": event.seq, "time": event.time, "type": event.type, **asdict(event)}
-    return json.dumps(_without_nan(record), ensure_ascii=False, allow_nan=False)
-
-
-def decode_event(line: str) -> Event | None:
-    """The event of a line; None where the line is cut off, foreign, or of a type that this version lacks."""
-    try:
-        record = json.loads(line)
-        kind = EVENT_TYPES[record["type"]]
-        known = {item.name for item in fields(kind)}
-        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in record.items() if k in known}
-        return kind(**values)
-    except (ValueError, KeyError, TypeError):
-        return None
-
-
 def write_atomically(path: Path, text: str) -> None:
     """Write UTF-8 text so that a reader sees the old content or the new, and never half of it."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
@@ -74,6 +64,14 @@ def write_atomically(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
+
+
+def read_json(path: Path) -> Any:
+    """What a file of JSON holds. Raises OSError or ValueError, whatever is wrong with it."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 class RunFolder:
@@ -88,16 +86,35 @@ class RunFolder:
 
     @property
     def record(self) -> RunRecord:
-        """Raises PhinbError where the folder holds no readable run."""
+        """What the run was asked to do; where run.json is damaged, what the events tell of it.
+
+        Raises PhinbError where neither can be read.
+        """
         try:
-            text = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
-            known = {item.name for item in fields(RunRecord)}
-            values: dict[str, Any] = {k: tuple(v) if k == "passes" else v for k, v in text.items() if k in known}
-            return RunRecord(**values)
-        except (OSError, ValueError, TypeError) as error:
+            return self.read_record()
+        except (OSError, ValueError) as error:
+            for event in self.read_events()[0]:
+                if isinstance(event, Queued):
+                    return RunRecord(
+                        event.run_id, event.name, event.time, event.passes, cwd="", base=str(self.path), host=event.host
+                    )
             raise PhinbError(
                 f"{self.path} holds no run that can be read ({error}).", "Name another run; %olive_runs lists them."
             ) from None
+
+    def read_record(self) -> RunRecord:
+        """run.json. Raises OSError or ValueError where it is missing, cut off or of another form."""
+        text = read_json(self.path / "run.json")
+        try:
+            known = {item.name for item in fields(RunRecord)}
+            values: dict[str, Any] = {k: tuple(v) if k == "passes" else v for k, v in text.items() if k in known}
+            record = RunRecord(**values)
+            texts = (record.run_id, record.name, record.cwd, record.base, record.host, *record.passes)
+        except (TypeError, AttributeError) as error:
+            raise ValueError(str(error)) from None
+        if not all(isinstance(text, str) for text in texts):
+            raise ValueError("a name or a folder is no text")
+        return record
 
     @property
     def is_readable(self) -> bool:
@@ -107,11 +124,16 @@ class RunFolder:
             return False
 
     def append(self, event: Event) -> Event:
-        """Number, stamp and write one event, flushed. A line that a dead writer left half is removed first."""
+        """Number, stamp and write one event, flushed. A line that a dead writer left half is removed first.
+
+        Raises OSError where it cannot be written; what of it reached the disk is removed by the next one.
+        """
+        if not self.path.is_dir():
+            # The lock would make the folder again, and it would hold a run without a beginning.
+            raise FileNotFoundError(errno.ENOENT, "The run's folder is gone", str(self.path))
         with self.lock, self.events_path.open("a+b") as file:
             event = replace(event, seq=_mend_and_count(file), time=event.time or time.time())
-            file.write(encode_event(event).encode("utf-8") + b"\n")
-            file.flush()
+            file.write(to_bytes(event))
         return event
 
     def read_events(self, offset: int = 0) -> tuple[list[Event], int]:
@@ -120,7 +142,7 @@ class RunFolder:
             with self.events_path.open("rb") as file:
                 file.seek(offset)
                 data = file.read()
-        except FileNotFoundError:
+        except OSError:
             return [], offset
         end = data.rfind(b"\n") + 1
         lines = data[:end].decode("utf-8", errors="replace").split("\n")
@@ -132,7 +154,7 @@ class RunFolder:
     def read_control(self) -> dict[str, Any]:
         """What the user last asked of the worker: {"how": "stop" | "cancel", "by": ..., "time": ...} or {}."""
         try:
-            control = json.loads((self.path / "control.json").read_text(encoding="utf-8"))
+            control = read_json(self.path / "control.json")
         except (OSError, ValueError):
             return {}
         return control if isinstance(control, dict) else {}
@@ -141,15 +163,35 @@ class RunFolder:
         write_atomically(self.path / "control.json", json.dumps({"how": how, "by": by, "time": time.time()}))
 
     def read_variants(self) -> dict[str, Variant]:
+        """The models of the run by name; none where variants.json cannot be read."""
+        known = {item.name for item in fields(Variant)}
         try:
-            rows = json.loads((self.path / "variants.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            rows = read_json(self.path / "variants.json")
+            texts: list[dict[str, Any]] = [{k: str(v) for k, v in row.items() if k in known} for row in rows]
+            return {values["name"]: Variant(**values) for values in texts}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return {}
-        return {row["name"]: Variant(**row) for row in rows}
 
     def write_variants(self, variants: dict[str, Variant]) -> None:
         rows = [asdict(variant) for variant in variants.values()]
         write_atomically(self.path / "variants.json", json.dumps(rows, indent=1))
+
+    def read_results(self) -> list[str] | None:
+        """The results in Olive's cache that the run made or used, as paths in the folder of the caches.
+
+        None where that was not noted, by an earlier version of phinb.
+        """
+        try:
+            names = read_json(self.path / "results.json")
+        except (OSError, ValueError):
+            return None
+        return [str(name) for name in names] if isinstance(names, list) else None
+
+    def note_result(self, name: str) -> None:
+        """Note one more of them."""
+        names = self.read_results() or []
+        if name not in names:
+            write_atomically(self.path / "results.json", json.dumps([*names, name], indent=1))
 
     def tail_log(self, lines: int = 40) -> str:
         """The last lines of the log; of a progress bar that redrew itself, its last state."""
@@ -158,7 +200,7 @@ class RunFolder:
                 file.seek(0, os.SEEK_END)
                 file.seek(max(0, file.tell() - 200 * lines))
                 text = file.read().decode("utf-8", errors="replace")
-        except FileNotFoundError:
+        except OSError:
             return ""
         return "\n".join(line.rstrip("\r").rsplit("\r", 1)[-1] for line in text.split("\n")[-lines - 1 :]).strip("\n")
 
@@ -172,7 +214,7 @@ def create(record: RunRecord, texts: dict[str, str]) -> RunFolder:
     path, temporary = root / record.run_id, root / f".{record.run_id}.{secrets.token_hex(4)}"
     try:
         (temporary / "artefacts").mkdir(parents=True)
-        for name, text in {**texts, "run.json": json.dumps(asdict(record), indent=1)}.items():
+        for name, text in {**texts, "results.json": "[]", "run.json": json.dumps(asdict(record), indent=1)}.items():
             write_atomically(temporary / name, text)
         temporary.rename(path)
     except OSError as error:
@@ -194,7 +236,8 @@ def iterate() -> Iterator[RunFolder]:
     if root.is_dir():
         for path in sorted(root.iterdir(), reverse=True):
             # A folder whose record is damaged must not hide the others; it can still be named, and says what it is.
-            if path.is_dir() and RunFolder(path).is_readable:
+            # What begins with a dot is being made, or being deleted.
+            if path.is_dir() and not path.name.startswith(".") and RunFolder(path).is_readable:
                 yield RunFolder(path)
 
 
@@ -204,7 +247,7 @@ def find(reference: str | Path) -> RunFolder:
     Raises PhinbError where none, or more than one id, fits.
     """
     path = Path(reference)
-    if (path / "run.json").is_file():
+    if any((path / name).is_file() for name in ("run.json", "events.jsonl")) and RunFolder(path).is_readable:
         return RunFolder(path.resolve())
     everything = list(iterate())
     text = str(reference)
@@ -240,16 +283,9 @@ def _mend_and_count(file: Any) -> int:
         return 0
     try:
         return int(json.loads(last)["seq"]) + 1
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        # A line of somebody else's: the last number of ours, and never one that was given before.
         file.seek(0)
-        return int(file.read().count(b"\n"))
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
-        return None
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in value]
-    return value
+        text = file.read().decode("utf-8", errors="replace")
+        seen = [event.seq for line in text.split("\n") if (event := decode_event(line))]
+        return max(seen, default=-1) + 1

@@ -43,7 +43,10 @@ def view_text(view: View) -> str:
     facts = " · ".join(f"{fact.value} {fact.label}" for fact in view.facts)
     parts = [f"{view.name}  {view.status_text}  {view.run_id}".rstrip()]
     parts += [f"  {line_text(line, width)}" for line in view.lines]
-    parts += [f"  {view.chart.description}"] if view.chart else []
+    parts += [f"  {chart.description}" for chart in view.charts[:1]]
+    for answers in view.answers:
+        parts.append(f"  {answers.prompt!r} is answered")
+        parts += [f"    {answer.step}: {answer.text!r}" for answer in answers.given]
     parts += [card_text(card, "  ") for card in view.cards]
     parts += [f"  {text}" for text in (facts, view.note) if text]
     return "\n".join(parts)

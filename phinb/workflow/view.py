@@ -6,11 +6,14 @@ Nothing here knows a notebook.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from phinb.types import Notice, PassState, Preparing, RunState, Severity
-from phinb.workflow.chart import Chart, draw_losses
+from phinb.workflow.answers import Answers, describe_samples
+from phinb.workflow.chart import Chart, draw_charts
+from phinb.workflow.remaining import Remaining, find_remaining
 from phinb.workflow.wording import write_bytes, write_clock, write_duration, write_number
 
 SYMBOLS = {"waiting": "○", "running": "●", "done": "✓", "reused": "↺", "failed": "✗"}
@@ -35,7 +38,8 @@ class Line:
 class Card:
     """A notice, a problem or a failure; `hint` is the remedy. `symbol` follows from the severity.
 
-    `place` is where a problem stands (line 21, column 7); it takes the weight that the title has otherwise.
+    `place` is where a problem stands (line 21, column 7); it takes the weight that the title has otherwise. `fix` is
+    what the button of a live panel says, where there is one that carries the remedy out.
     """
 
     severity: Severity
@@ -43,6 +47,7 @@ class Card:
     text: str = ""
     hint: str = ""
     place: str = ""
+    fix: str = ""
     symbol: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -69,7 +74,11 @@ class Button:
 
 @dataclass(frozen=True)
 class View:
-    """What a panel shows. `tone` colours `status_text`; `note` stands at the end of the strip."""
+    """What a panel shows. `tone` colours `status_text`; `note` stands at the end of the strip.
+
+    `charts` are alternatives, the first the one to begin with; `answers` are what the model says while it trains.
+    `lost_note` takes the note's place in a panel whose kernel is silent.
+    """
 
     name: str
     run_id: str
@@ -79,16 +88,22 @@ class View:
     cards: tuple[Card, ...] = ()
     facts: tuple[Fact, ...] = ()
     note: str = ""
+    lost_note: str = ""
     buttons: tuple[Button, ...] = ()
-    chart: Chart | None = None
+    charts: tuple[Chart, ...] = ()
+    answers: tuple[Answers, ...] = ()
 
 
-def describe_run(state: RunState, now: float | None = None, eta_age: float = 0.0) -> View:
+def describe_run(
+    state: RunState, now: float | None = None, eta_age: float = 0.0, estimates: Mapping[str, float] | None = None
+) -> View:
     """The view of a run. `now` (Unix seconds) makes the time pass; without it the view is a function of the state.
 
-    `eta_age` is how many seconds ago the running pass last said how long it would still take.
+    `eta_age` is how many seconds ago the running pass last said how long it would still take; `estimates` are the
+    seconds that a pass was expected to take, where a forecast says so.
     """
-    lines = [_describe_pass(name, item, state, eta_age) for name, item in state.passes.items()]
+    left = find_remaining(state, now, eta_age, estimates or {})
+    lines = [_describe_pass(name, item, state, left) for name, item in state.passes.items()]
     if state.preparing and not any(item.status == "running" for item in state.passes.values()):
         lines.insert(0, _describe_preparing(state.preparing))
     return View(
@@ -98,9 +113,11 @@ def describe_run(state: RunState, now: float | None = None, eta_age: float = 0.0
         tone="warn" if state.stopping and not state.ended else TONES[state.status],
         lines=tuple(lines),
         cards=(*_failure(state), *describe_notices(state.notices)),
-        facts=_facts(state, now, eta_age),
+        facts=_facts(state, now, left),
         note=_note(state, live=now is not None),
-        chart=draw_losses(state),
+        lost_note=f"the kernel is silent; if it is gone, %olive_attach {state.run_id} shows the run",
+        charts=draw_charts(state),
+        answers=describe_samples(state.samples),
     )
 
 
@@ -142,13 +159,13 @@ def describe_notices(notices: Sequence[Notice]) -> tuple[Card, ...]:
     return tuple(cards)
 
 
-def _describe_pass(name: str, item: PassState, state: RunState, eta_age: float) -> Line:
+def _describe_pass(name: str, item: PassState, state: RunState, left: Remaining) -> Line:
     fraction = min(1.0, item.done / item.total) if item.done is not None and item.total else None
     amount = _amount(item)
     status: str = item.status
     match item.status:
         case "running":
-            text = _describe_running(item, state.preparing, eta_age)
+            text = _describe_running(item, state.preparing, left.passes.get(name))
         case "done" if item.reused:
             status, fraction = "reused", 1.0
             text = f"reused: {item.reason}" if item.reason else "reused"
@@ -160,7 +177,8 @@ def _describe_pass(name: str, item: PassState, state: RunState, eta_age: float) 
         case _ if state.ended:
             text = f"ended at {amount}" if amount else "not run"
         case _:
-            text, fraction = "waiting", None
+            expected = left.passes.get(name)
+            text, fraction = _parts("waiting", _about(expected) if expected else ""), None
     return Line(name, item.pass_type, status, SYMBOLS[status], fraction, text)
 
 
@@ -174,13 +192,18 @@ def _trained(item: PassState) -> str:
     return _amount(item) if item.total and item.done < item.total else f"{write_number(item.done)} steps"
 
 
-def _describe_running(item: PassState, preparing: Preparing | None, eta_age: float) -> str:
+def _describe_running(item: PassState, preparing: Preparing | None, left: float | None) -> str:
     """Its count and time left, as far as they were told; else what it prepares; else that it runs."""
     if item.done is None:
         return preparing.what if preparing else "running"
-    if item.eta_s:
-        return _parts(_amount(item), f"{write_clock(item.eta_s - eta_age)} left")
+    if left is not None and item.eta_s != 0:  # what has done all its steps still saves them: nobody knows how long
+        return _parts(_amount(item), f"{write_clock(left)} left")
     return _parts(_amount(item), "running" if item.total is None else "")
+
+
+def _about(seconds: float) -> str:
+    """An estimate, without figures that it does not have."""
+    return f"about {max(1, round(seconds))} s" if seconds < 59.5 else f"about {write_clock(round(seconds))}"
 
 
 def _describe_preparing(event: Preparing) -> Line:
@@ -219,27 +242,41 @@ def _failure(state: RunState) -> tuple[Card, ...]:
     return ()
 
 
-def _facts(state: RunState, now: float | None, eta_age: float) -> tuple[Fact, ...]:
-    facts = []
-    running = [(name, item) for name, item in state.passes.items() if item.status == "running"]
-    if now is not None and running and running[0][1].eta_s:
-        name, item = running[0]
-        facts.append(Fact(write_clock(max(0.0, (item.eta_s or 0.0) - eta_age)), f"left in {name}"))
+def _facts(state: RunState, now: float | None, left: Remaining) -> tuple[Fact, ...]:
+    facts = [_time_left(left)] if now is not None and state.status == "running" else []
     began = state.started_at or state.queued_at
     until = state.ended_at if state.ended else now
     if began is not None and until is not None:
         facts.append(Fact(write_clock(until - began), "in all" if state.ended else "so far"))
-    rates = [rate for metric in state.metrics if (rate := metric.values.get("tokens_per_s")) is not None]
-    if rates:
-        facts.append(Fact(f"{rates[-1]:,.0f}", "tokens/s"))
+    rate = next((rate for metric in reversed(state.metrics) if (rate := metric.values.get("tokens_per_s"))), None)
+    if rate is not None:
+        facts.append(Fact(f"{rate:,.0f}", "tokens/s"))
     if state.resources and state.ended:
         facts.append(Fact(write_bytes(state.resources.peak_rss_bytes), "memory at most"))
     elif state.resources:
         peak = write_bytes(state.resources.peak_rss_bytes)
         facts.append(Fact(write_bytes(state.resources.rss_bytes), f"memory (at most {peak})"))
+        facts += map(_gpu_fact, state.resources.gpu)
     if state.attempt > 1:
         facts.append(Fact(str(state.attempt), "attempts"))
     return tuple(facts)
+
+
+def _time_left(left: Remaining) -> Fact:
+    """The whole pipeline's; of what nobody knows there are three dots, and which passes they stand for."""
+    if not left.unknown:
+        return Fact(write_clock(left.known), "left")
+    label = f"left (not known: {', '.join(left.unknown)})"
+    return Fact(f"{write_clock(left.known)} + …" if left.known else "…", label if left.known else "left")
+
+
+def _gpu_fact(gpu: Mapping[str, Any]) -> Fact:
+    """`9.0 GB` `of 15.8 GB on NVIDIA T4, 97 % busy`, as far as it was told."""
+    used, total, busy = gpu.get("used_bytes"), gpu.get("total_bytes"), gpu.get("percent")
+    words = f"of {write_bytes(total)} on {gpu.get('name', 'the GPU')}" if total else str(gpu.get("name", "GPU"))
+    return Fact(
+        write_bytes(used) if used is not None else "…", words + (f", {busy:.0f} % busy" if busy is not None else "")
+    )
 
 
 def _note(state: RunState, live: bool) -> str:

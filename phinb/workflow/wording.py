@@ -18,7 +18,9 @@ def write_duration(seconds: float) -> str:
 
 
 def write_bytes(size: float) -> str:
-    """198 MB, 1.9 GB, 15 GB; decimal units, as disks and phinb's tables have them."""
+    """43 kB, 198 MB, 1.9 GB, 15 GB; decimal units, as disks and phinb's tables have them."""
+    if size < 999.5e3:
+        return f"{size / 1e3:.0f} kB"
     if size < 999.5e6:
         return f"{size / 1e6:.0f} MB"
     return f"{size / 1e9:.1f} GB" if size < 99.5e9 else f"{size / 1e9:.0f} GB"
@@ -32,3 +34,15 @@ def write_number(value: float) -> str:
 def write_loss(value: float) -> str:
     """Three figures that matter: 4.41, 0.0312, 12.3."""
     return f"{value:.3g}" if abs(value) < 0.1 else f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"
+
+
+def write_count(number: int, word: str, words: str = "") -> str:
+    """1 row, 12,400 tokens."""
+    return f"{number:,} {word if number == 1 else words or word + 's'}"
+
+
+def write_share(share: float) -> str:
+    """A share from 0 to 1: 31 %; what is neither nothing nor all is not rounded to it."""
+    if 0 < share < 0.005:
+        return "< 1 %"
+    return "> 99 %" if 0.995 <= share < 1 else f"{100 * max(share, 0.0):.0f} %"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import sys
 import time
 import traceback
@@ -20,26 +21,38 @@ import psutil
 from filelock import FileLock, Timeout
 
 from phinb.errors import PhinbError
-from phinb.types import AttemptStarted, Preparing, RunFinished
-from phinb.workflow import reuse
+from phinb.types import AttemptStarted, Preparing, RunFinished, WorkerLost
 from phinb.workflow.checkpoints import drop_checkpoints
 from phinb.workflow.evaluation_only import clear_evaluations, report_evaluation
 from phinb.workflow.failures import explain
-from phinb.workflow.job import Job, place, prepare
+from phinb.workflow.inputs import write_inputs
+from phinb.workflow.job import Job, Told, place, prepare
 from phinb.workflow.printed import Reader, Tee
-from phinb.workflow.process import remember_worker
+from phinb.workflow.process import UNWRITABLE, remember_worker
 from phinb.workflow.reporter import Control, Reporter, measure_resources
 from phinb.workflow.runner import read_config
 from phinb.workflow.store import RunFolder
+from phinb.workflow.watch import RUN_AGAIN, Watch
+
+SETTLE_S = 3.0
+"""How long a worker tries to write its last words."""
+
+EXIT_GONE = 2
 
 
 def main(folder_path: str) -> int:
     """Run the folder's configuration; returns the exit code. What goes wrong is an event, not an exception."""
     folder = RunFolder(Path(folder_path))
-    began = time.time()
+    began = time.monotonic()
     reporter = Reporter(folder)
-    remember_worker(folder, os.getpid())
-    control = Control(reporter, on_cancel=lambda: _leave_cancelled(reporter, began))
+    with contextlib.suppress(OSError):
+        remember_worker(folder, os.getpid())
+    control = Control(
+        reporter,
+        on_cancel=lambda: _leave_cancelled(reporter, began),
+        on_signal=lambda number: _leave_signalled(reporter, number),
+        on_gone=lambda: _leave(EXIT_GONE),
+    )
     try:
         control.start()
         status, message = _run(reporter, control)
@@ -54,7 +67,9 @@ def main(folder_path: str) -> int:
         status, message = "failed", cause or f"{type(error).__name__}: {error}"
     control.end()
     reporter.emit(measure_resources())
-    reporter.emit(RunFinished(status=status, seconds=time.time() - began, message=message))
+    reporter.emit(RunFinished(status=status, seconds=time.monotonic() - began, message=message))
+    if not reporter.settle(SETTLE_S):
+        return UNWRITABLE
     return 0 if status in ("succeeded", "stopped") else 1
 
 
@@ -67,30 +82,38 @@ def _run(reporter: Reporter, control: Control) -> tuple[Any, str]:
     def told(what: str, done: float | None = None, total: float | None = None) -> None:
         reporter.emit(Preparing(what=what, done=done, total=total))
 
-    job = prepare(record, read_config(folder), attempt, told)
-    job.cache.mkdir(parents=True, exist_ok=True)
-    # One run at a time in a cache folder: a second one of the same inputs waits, and then finds the results.
-    lock = FileLock(job.cache.with_name(job.cache.name + ".lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        told("waiting for another run of the same configuration")
-        lock.acquire()
+    config = read_config(folder)
+    while True:
+        job = prepare(record, config, attempt, told)
+        lock = _lock_cache(job, told)
+        # It may have waited for hours: what was hashed then is not what would be read now.
+        if not (job.inputs.changed_data() or job.inputs.changed_sources()):
+            break
+        lock.release()
     try:
         step = place(job, folder, Path(record.base))
-        versions = {"python": sys.version.split()[0], **reuse.installed_versions()}
-        reporter.emit(
-            AttemptStarted(attempt=attempt, pid=os.getpid(), versions=versions, seed=job.seed, resumed_from=step)
-        )
+        versions, seed = dict(job.inputs.versions), job.seed
+        reporter.emit(AttemptStarted(attempt=attempt, pid=os.getpid(), versions=versions, seed=seed, resumed_from=step))
         told("loading Olive")
         return _run_olive(job, reporter, control)
     finally:
         lock.release()
 
 
+def _lock_cache(job: Job, told: Told) -> FileLock:
+    """One run at a time in a cache folder: a second one of the same inputs waits, and then finds the results."""
+    job.cache.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(job.cache.with_name(job.cache.name + ".lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        told("waiting for another run on the same model and data", None, None)
+        lock.acquire()
+    return lock
+
+
 def _run_olive(job: Job, reporter: Reporter, control: Control) -> tuple[Any, str]:
     from phinb.workflow.hooks import install
-    from phinb.workflow.watch import Watch
 
     watch = Watch(job, reporter, control)
 
@@ -105,25 +128,41 @@ def _run_olive(job: Job, reporter: Reporter, control: Control) -> tuple[Any, str
     listener = install(watch)
     import olive.workflows
 
-    if not job.olive["passes"]:
-        clear_evaluations(job)
+    clear_evaluations(job)
     try:
         # Olive takes the dict apart while it reads it.
         output = olive.workflows.run(deepcopy(job.olive))
+    except Exception:
+        if not watch.failure:
+            raise
+        traceback.print_exc()
+        return "failed", watch.failure
     finally:
         if watch.cut_short:
             watch.drop_entries()
+    _note_changed_inputs(job, reporter)
     if not job.olive["passes"]:
         reporter.folder.write_variants(watch.variants)
         return report_evaluation(job, reporter, "\n".join(listener.errors))
-    if watch.failed or not output.has_output_model():
-        state = reporter.folder.read_state()
-        return "failed", state.message or "Olive produced no model and gave no reason; the log may tell."
+    if watch.failure or not output.has_output_model():
+        return "failed", watch.failure or "Olive produced no model and gave no reason; the log may tell."
     _drop_copy(reporter.folder)
     if watch.cut_short:
         return "stopped", "Training was stopped early; what was trained is kept."
     drop_checkpoints(job.olive)
     return "succeeded", ""
+
+
+def _note_changed_inputs(job: Job, reporter: Reporter) -> None:
+    """Say what was written to while the run went on, and note it: the run is of what was hashed at its beginning."""
+    changed = (*job.inputs.changed_data(), *job.inputs.changed_sources())
+    if not changed:
+        return
+    write_inputs(reporter.folder, job.inputs, changed)
+    hashes = {content.name: content.sha256[:12] for content in (*job.inputs.data, *job.inputs.scripts)}
+    told = ", ".join(f"{name} (SHA-256 {hashes[name]}…)" if name in hashes else name for name in changed)
+    text = f"Changed while the run went on: {told}. What was made is of the content with these hashes."
+    reporter.notice("warning", "inputs_changed", text, RUN_AGAIN)
 
 
 def _drop_copy(folder: RunFolder) -> None:
@@ -140,11 +179,23 @@ def _drop_copy(folder: RunFolder) -> None:
 
 def _leave_cancelled(reporter: Reporter, began: float) -> None:
     """Called in the control thread: the last word first, then the children, then this process, at once."""
-    reporter.emit(RunFinished(status="cancelled", seconds=time.time() - began, message="Cancelled by the user."))
+    seconds = time.monotonic() - began
+    reporter.emit(RunFinished(status="cancelled", seconds=seconds, message="Cancelled by the user."))
+    _leave(130)
+
+
+def _leave_signalled(reporter: Reporter, number: int) -> None:
+    name = signal.Signals(number).name
+    cause = f"It was asked to end by signal {number} ({name}), as a machine that shuts down or `kill` does."
+    reporter.emit(WorkerLost(signal=number, exit_code=None, cause=cause))
+    _leave(128 + number)
+
+
+def _leave(code: int) -> None:
     for child in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
             child.kill()
-    leave(130)
+    leave(code)
 
 
 def leave(code: int) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from tests.benchmarks import checking, imports, memory, reading, runs, threads, tokens
+from tests.benchmarks import advice, checking, forecast, imports, memory, reading, runs, threads, tokens
 
 BENCHMARKS: dict[str, Callable[[], str]] = {
+    "advice": advice.measure,
     "checking": checking.measure,
+    "forecast": forecast.measure,
     "imports": imports.measure,
     "memory": memory.measure,
     "reading": reading.measure,

@@ -15,7 +15,7 @@ from tests.notebook.test_config_magics import GOOD
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 OpenNotebook = Callable[..., Lab]
 
-TEXT = GOOD.replace('"r": 8,', '"r": 8, // small\n     ').replace("2}},", "2}\n    },").rstrip("\n")
+TEXT = GOOD.replace('"r": 8,', '"r": 8, // small\n     ').rstrip("\n")
 CELL = f"%%olive_config emotion\n{TEXT}"
 PIECES = (
     '%%olive_config emotion\n"input_model": {"type": "HfModel", "model_path": "phinb://tiny"},',

@@ -25,7 +25,8 @@ def test_the_quickstart_trains_and_compares(open_notebook: Callable[..., Any], t
     lab = open_notebook(ROOT / "notebooks" / "01_quickstart.ipynb", beside=[ROOT / "sample_data"])
     page = lab.page
     lab.run_all()
-    bar = page.locator('.phinb [role="progressbar"][aria-valuenow]').first
+    page.locator(".phinb-preview :text('360 rows → 360 sequences')").wait_for(timeout=WAIT_MS)
+    bar = page.locator('.phinb:not(.phinb-preview) [role="progressbar"][aria-valuenow]').first
     bar.wait_for(timeout=WAIT_MS)
     first, deadline = bar_position(bar), time.monotonic() + 300
     while bar_position(bar) <= first and time.monotonic() < deadline:

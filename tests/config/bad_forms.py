@@ -6,7 +6,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.config.forms import LATENCY, SEARCH, Bend, lora, put, rows, system, text_of, training, whole, with_search
+from tests.config.forms import (
+    LATENCY,
+    QUALITY,
+    SEARCH,
+    SIZE,
+    SPEED,
+    Bend,
+    lora,
+    put,
+    rows,
+    system,
+    text_of,
+    training,
+    whole,
+    with_search,
+)
 
 
 @dataclass(frozen=True)
@@ -26,6 +41,17 @@ class Bad:
 
 def drop(pick: Callable[[dict[str, Any]], dict[str, Any]], key: str) -> Bend:
     return lambda config: pick(config).pop(key) and None
+
+
+def measure(config: dict[str, Any], evaluator: dict[str, Any]) -> None:
+    """Train, and measure before and after."""
+    config["passes"].pop("int4")
+    config["evaluator"] = evaluator
+
+
+def without(evaluator: dict[str, Any], key: str) -> dict[str, Any]:
+    metrics = [{name: value for name, value in metric.items() if name != key} for metric in evaluator["metrics"]]
+    return {**evaluator, "metrics": metrics}
 
 
 BAD: dict[str, Bad] = {
@@ -215,11 +241,65 @@ BAD: dict[str, Bad] = {
     "metadata only of no ONNX": Bad(
         lambda c: c["passes"]["int4"].update(metadata_only=True), "pass_order", '"ModelBuilder"', own=True
     ),
-    "passes that are null": Bad(
-        lambda c: c.update(passes=None, evaluator={"metrics": [LATENCY]}), "wrong_type", "passes"
-    ),
+    "passes that are null": Bad(lambda c: c.update(passes=None, evaluator=SPEED), "wrong_type", "passes"),
     "data configs that are null": Bad(
         lambda c: c.update(data_configs=None, passes={"int4": c["passes"]["int4"]}), "wrong_type", "data_configs"
+    ),
+    "an option of a schedule that is text": Bad(
+        put(training, lr_scheduler_type="cosine_with_min_lr", lr_scheduler_kwargs={"min_lr_rate": "0.1"}),
+        "wrong_type",
+        "min_lr_rate",
+        own=True,
+    ),
+    "an evaluator in place that names no data": Bad(
+        lambda c: measure(c, {**SPEED, "metrics": [{**LATENCY, "data_config": "trian"}]}), "unknown_reference", "trian"
+    ),
+    "an evaluator in a pass that names data": Bad(
+        lambda c: c["passes"]["merge"].update(evaluator=SPEED), "olive_fails", '"data_config"'
+    ),
+    "an evaluator without a type": Bad(
+        lambda c: c.update(evaluators={"size": {"metrics": [SIZE]}}, evaluator="size"),
+        "olive_fails",
+        '"size"',
+        own=True,
+    ),
+    "an evaluator of a pass without a type": Bad(
+        lambda c: c["passes"]["int4"].update(evaluator={"metrics": [SIZE]}), "olive_fails", '"evaluator"', own=True
+    ),
+    "an evaluator whose metrics are misspelt": Bad(
+        lambda c: measure(c, {"type": "PyTorchEvaluator", "metrcs": [LATENCY]}), "unknown_key", "metrcs", own=True
+    ),
+    "an evaluator without metrics": Bad(
+        lambda c: measure(c, {"type": "PyTorchEvaluator"}), "missing_key", '"evaluator"', own=True
+    ),
+    "tasks without a task": Bad(
+        lambda c: measure(c, {"type": "LMEvaluator", "batch_size": 2}), "missing_key", '"evaluator"', own=True
+    ),
+    "an unknown option of lm-eval": Bad(
+        lambda c: measure(c, {"type": "LMEvaluator", "tasks": ["a"], "limits": 2}), "unknown_key", "limits", own=True
+    ),
+    "a latency of nothing": Bad(lambda c: measure(c, without(SPEED, "data_config")), "missing_key", "{", own=True),
+    "a latency without sub types": Bad(lambda c: measure(c, without(SPEED, "sub_types")), "missing_key", "{", own=True),
+    "a latency of what ModelBuilder makes": Bad(
+        lambda c: c.update(evaluator={**SPEED, "type": "OnnxEvaluator"}, evaluate_input_model=False),
+        "olive_fails",
+        '"OnnxEvaluator"',
+        own=True,
+    ),
+    "the input model measured as ONNX": Bad(
+        lambda c: (
+            c.update(passes={"convert": {"type": "OnnxConversion"}}),
+            c.update(evaluator={**SPEED, "type": "OnnxEvaluator"}),
+        )[1],
+        "contradiction",
+        '"OnnxEvaluator"',
+        own=True,
+    ),
+    "ONNX measured as PyTorch": Bad(
+        lambda c: c.update(passes={"convert": {"type": "OnnxConversion"}}, evaluator=QUALITY),
+        "contradiction",
+        '"PyTorchEvaluator"',
+        own=True,
     ),
     "an evaluator that a pass names": Bad(
         lambda c: (

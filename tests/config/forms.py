@@ -62,13 +62,42 @@ def nested(config: dict[str, Any]) -> None:
     config["engine"] = {key: config.pop(key) for key in ("target", "output_dir")}
 
 
-LATENCY = {"name": "speed", "type": "latency", "sub_types": [{"name": "avg", "priority": 1}]}
+LATENCY = {"name": "speed", "type": "latency", "sub_types": [{"name": "avg", "priority": 1}], "data_config": "train"}
+SIZE = {"name": "size", "type": "size_on_disk", "sub_types": [{"name": "bytes", "priority": 1}]}
+QUALITY = {
+    "type": "PyTorchEvaluator",
+    "metrics": [
+        {
+            "name": "accuracy",
+            "type": "accuracy",
+            "data_config": "train",
+            "sub_types": [
+                {
+                    "name": "accuracy_score",
+                    "priority": 1,
+                    "goal": {"type": "max-degradation", "value": 0.01},
+                    "metric_config": {"task": "multiclass", "num_classes": 4},
+                },
+                {"name": "f1_score", "priority": -1, "metric_config": {"num_classes": 4}},
+            ],
+        },
+        {"name": "size", "type": "size_on_disk", "sub_types": [{"name": "bytes", "priority": 2}]},
+        {
+            "name": "latency",
+            "type": "latency",
+            "data_config": "train",
+            "user_config": {"io_bind": False},
+            "sub_types": [{"name": "p90", "priority": 3, "metric_config": {"warmup_num": 2, "repeat_test_num": 5}}],
+        },
+    ],
+}
+SPEED = {"type": "PyTorchEvaluator", "metrics": [LATENCY]}
 SEARCH = {"execution_order": "joint", "sampler": "tpe", "max_samples": 3, "seed": 0}
 
 
 def with_search(config: dict[str, Any]) -> None:
-    config["evaluators"] = {"speed": {"metrics": [LATENCY]}}
-    config.update(evaluator="speed", search_strategy=SEARCH)
+    config["evaluators"] = {"size": {"type": "OnnxEvaluator", "metrics": [SIZE]}}
+    config.update(evaluator="size", search_strategy=SEARCH)
     lora(config).update(r=[4, 8])
 
 
@@ -131,9 +160,11 @@ VALID: dict[str, Bend] = {
         passes={"convert": {"type": "OnnxConversion", "target_opset": 17}, "quant": {"type": "OnnxDynamicQuantization"}}
     ),
     "a search": with_search,
-    "only a metric": lambda config: config.update(
-        passes={}, data_configs=[], evaluators={"speed": {"metrics": [LATENCY]}}, evaluator="speed"
-    ),
+    "what is built is measured alone": lambda config: (
+        config.update(passes={"convert": {"type": "OnnxConversion"}}, evaluate_input_model=False),
+        config.update(evaluator={"type": "OnnxEvaluator", "metrics": [LATENCY]}),
+    )[1],
+    "only a metric": lambda config: config.update(passes={}, evaluators={"speed": SPEED}, evaluator="speed"),
     "engine keys": put(whole, log_severity_level=2, clean_cache=True, evaluate_input_model=False, cache_dir="cache"),
     "loading the model": lambda config: config["input_model"].update(
         load_kwargs={"torch_dtype": "float32", "attn_implementation": "eager", "trust_remote_code": False}
@@ -170,39 +201,15 @@ VALID: dict[str, Bend] = {
         system(config).update(accelerators=[{"execution_providers": ["CUDAExecutionProvider"]}]),
         config["passes"]["int4"].update(precision="bf16"),
     )[1],
-    "accuracy and size": lambda config: config.update(
-        evaluators={
-            "quality": {
-                "metrics": [
-                    {
-                        "name": "accuracy",
-                        "type": "accuracy",
-                        "data_config": "train",
-                        "sub_types": [
-                            {
-                                "name": "accuracy_score",
-                                "priority": 1,
-                                "goal": {"type": "max-degradation", "value": 0.01},
-                                "metric_config": {"task": "multiclass", "num_classes": 4},
-                            },
-                            {"name": "f1_score", "priority": -1, "metric_config": {"num_classes": 4}},
-                        ],
-                    },
-                    {"name": "size", "type": "size_on_disk", "sub_types": [{"name": "bytes", "priority": 2}]},
-                    {
-                        "name": "latency",
-                        "type": "latency",
-                        "user_config": {"io_bind": False},
-                        "sub_types": [
-                            {"name": "p90", "priority": 3, "metric_config": {"warmup_num": 2, "repeat_test_num": 5}}
-                        ],
-                    },
-                ]
-            }
-        },
-        evaluator="quality",
-    ),
-    "an evaluator in place": lambda config: config.update(evaluator={"metrics": [LATENCY]}),
+    "accuracy and size": lambda config: (
+        config["passes"].pop("int4"),
+        config.update(evaluators={"quality": QUALITY}, evaluator="quality"),
+    )[1],
+    "an evaluator in place": lambda config: (
+        config["passes"].pop("int4"),
+        config.update(evaluator={"type": "PyTorchEvaluator", "type_args": {}, "metrics": [LATENCY]}),
+    )[1],
+    "an evaluator that nothing names": lambda config: config.update(evaluators={"speed": {"metrics": [LATENCY]}}),
     "tasks of lm-eval": lambda config: config.update(
         evaluators={"tasks": {"type": "LMEvaluator", "tasks": ["arc_easy"], "batch_size": 2}}, evaluator="tasks"
     ),
@@ -213,7 +220,11 @@ VALID: dict[str, Bend] = {
         config["passes"].update(
             int4=[
                 {"type": "ModelBuilder", "precision": "int4", "int4_block_size": [32, 64]},
-                {"type": "ModelBuilder", "precision": "fp32", "evaluator": {"metrics": [LATENCY]}},
+                {
+                    "type": "ModelBuilder",
+                    "precision": "fp32",
+                    "evaluator": {"type": "OnnxEvaluator", "metrics": [SIZE]},
+                },
             ]
         ),
         config.update(search_strategy={"execution_order": "pass-by-pass", "sampler": "sequential"}),

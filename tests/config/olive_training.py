@@ -21,6 +21,12 @@ OF_THE_MODEL = ("target_modules", "exclude_modules", "layers_to_transform", "lay
 """Only the model's own names can tell whether these fit; on the small model they are left out."""
 
 
+def decisive(config: dict[str, Any]) -> dict[str, Any]:
+    """What of a pass's parameters the training here depends on: it has rows of its own, and modules of its own."""
+    kept = {name: value for name, value in config.items() if name not in OF_THE_MODEL}
+    return {name: bool(value) if name.endswith("data_config") else value for name, value in kept.items()}
+
+
 def judge(pass_class: Any, accelerator: Any, config: Any, given: dict[str, Any], task: str, found: list[str]) -> None:
     """`given`: the training arguments as they were written."""
     for name, value in given.items():

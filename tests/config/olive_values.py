@@ -12,7 +12,7 @@ import typing
 from collections.abc import Callable
 from typing import Any
 
-from tests.config import olive_building, olive_rows, olive_training
+from tests.config import olive_building, olive_evaluation, olive_rows, olive_training
 from tests.config.olive_judge import flat
 
 Once = Callable[[str, Any, Callable[[list[str]], None]], list[str]]
@@ -29,6 +29,7 @@ def judge(config: dict[str, Any], run: Any, spec: tuple[str, str], once: Once) -
             found += once("system", system.model_dump(), lambda f, s=system: judge_system(s, f))
     found += once("engine", [run.engine.model_dump(), bool(run.passes)], lambda f: judge_engine(run, f))
     found += once("model", run.input_model.model_dump(), lambda f: judge_model(run.input_model, f))
+    found += once("evaluation", [config, spec], lambda f: olive_evaluation.judge(run, f))
     found += once("order", [run.input_model.type, flow(run)], lambda f: judge_order(run, f))
     for data in run.data_configs:
         found += once(f"data {data.name}", data.model_dump(), lambda f, d=data: olive_rows.judge(d, f))
@@ -36,28 +37,41 @@ def judge(config: dict[str, Any], run: Any, spec: tuple[str, str], once: Once) -
     searches = bool(run.engine.search_strategy)
     for name, alternatives in run.passes.items():
         for given in alternatives if searches else alternatives[:1]:
-            known = [spec, searches, task, given.model_dump()]
-            found += once(f"pass {name}", known, lambda f, g=given: judge_pass(g, spec, searches, task, f))
+            known = [spec, searches, given.model_dump()]
+            found += once(f"values of {name}", known, lambda f, g=given: judge_pass(g, spec, searches, f))
+            trained = [spec, searches, task, given.type, olive_training.decisive(given.config or {})]
+            found += once(f"training {name}", trained, lambda f, g=given: judge_training(g, spec, searches, task, f))
     return found
 
 
-def judge_pass(given: Any, spec: tuple[str, str], searches: bool, task: str, found: list[str]) -> None:
-    from olive.common.config_utils import validate_config
-    from olive.data.config import DataConfig
+def make_pass(given: Any, spec: tuple[str, str], searches: bool) -> tuple[Any, Any, Any]:
+    """The class of a pass, the accelerator to make it for, and its configuration as Olive completes it."""
     from olive.hardware.accelerator import AcceleratorSpec, Device
     from olive.package_config import OlivePackageConfig
 
     pass_class = OlivePackageConfig.load_default_config().import_pass_module(given.type)
     accelerator = AcceleratorSpec(Device(spec[0]), spec[1])
-    arguments = flat(copy.deepcopy((given.config or {}).get("training_args")))
     config = pass_class.generate_config(accelerator, copy.deepcopy(given.config or {}), {}, not searches)
+    return pass_class, accelerator, config
+
+
+def judge_pass(given: Any, spec: tuple[str, str], searches: bool, found: list[str]) -> None:
+    from olive.common.config_utils import validate_config
+    from olive.data.config import DataConfig
+
+    pass_class, _, config = make_pass(given, spec, searches)
     for name in type(config).model_fields:
         if name.endswith("data_config") and isinstance(getattr(config, name), dict):
             validate_config(getattr(config, name), DataConfig)
+    if pass_class.__name__ == "ModelBuilder":
+        olive_building.judge(config, spec, found)
+
+
+def judge_training(given: Any, spec: tuple[str, str], searches: bool, task: str, found: list[str]) -> None:
+    arguments = flat(copy.deepcopy((given.config or {}).get("training_args")))
+    pass_class, accelerator, config = make_pass(given, spec, searches)
     if pass_class.__name__ in olive_training.ADAPTERS:
         olive_training.judge(pass_class, accelerator, config, arguments, task, found)
-    elif pass_class.__name__ == "ModelBuilder":
-        olive_building.judge(config, spec, found)
 
 
 # ------------------------------------------------------------------------------------------- keys that are unread
@@ -90,8 +104,7 @@ def unread_keys(config: dict[str, Any], run: Any, found: list[str]) -> None:
 
 
 def _unread_evaluator(given: dict[str, Any], evaluator: Any, where: str, found: list[str]) -> None:
-    if evaluator.type is None:
-        found += [f"{where}.{key} is unread" for key in evaluator.type_args]
+    found += [f"{where}.{key} is unread" for key in olive_evaluation.unread(evaluator)]
     for metric, read in zip(given.get("metrics") or (), evaluator.metrics, strict=True):
         _unread(metric, type(read), read, f"{where}.metrics", found)
 
@@ -247,7 +260,7 @@ def judge_order(run: Any, found: list[str]) -> None:
         first = alternatives[0]
         pass_class = package.import_pass_module(first.type)
         run_for = pass_class._run_for_config
-        takes, gives = _handlers(run_for, "model"), _handlers(run_for, "return")
+        takes, gives = handlers(run_for, "model"), handlers(run_for, "return")
         if "CompositeModelHandler" in kinds and not pass_class._accepts_composite_model:
             kinds |= {"ONNXModelHandler"}  # its parts are handed in one by one
         if takes and "OliveModelHandler" not in takes and not kinds & takes:
@@ -274,6 +287,6 @@ def judge_order(run: Any, found: list[str]) -> None:
             return  # it may be anything from here on
 
 
-def _handlers(function: Callable[..., Any], name: str) -> set[str]:
+def handlers(function: Callable[..., Any], name: str) -> set[str]:
     """The names of the handlers in one annotation, which may be a text."""
     return set(re.findall(r"\w+Handler\b", str(function.__annotations__.get(name, ""))))

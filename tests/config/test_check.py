@@ -211,7 +211,7 @@ def test_bounds_admit_what_their_words_say() -> None:
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("samples", ["Hello"]), ("trackers", ["mlflow"])],
+    [("trackers", ["mlflow"])],
 )
 def test_what_has_no_effect_yet_is_an_error_and_not_silence(plain: dict[str, Any], key: str, value: object) -> None:
     problem = told({**plain, "phinb": {key: value}}, "not_carried_out")
@@ -370,3 +370,36 @@ def test_one_pass_in_the_wrong_place_is_one_error(plain: dict[str, Any]) -> None
     lora, merge, int4 = plain["passes"].values()
     plain["passes"] = {"int4": int4, "merge": merge, "lora": lora}
     assert told_at(plain) == [("pass_order", "passes.merge.type")]
+
+
+def test_a_remedy_never_leads_to_a_name_that_is_taken(plain: dict[str, Any]) -> None:
+    plain["passes"]["lora"]["alpah"] = 3
+    problem = told(plain, "unknown_key")
+    assert problem.fix is not None
+    assert problem.fix.edits[0].kind == "remove"
+    plain["passes"]["lora"].pop("alpah")
+    plain["passes"]["lora"][""] = 3
+    assert told(plain, "unknown_key").fix is None
+
+
+def test_the_remedy_for_a_missing_strategy_stands_where_olive_reads_it(plain: dict[str, Any]) -> None:
+    for rows in ({}, {"pre_process_data_config": None}):
+        train = plain["data_configs"][0]
+        train.pop("pre_process_data_config", None)
+        train.update(rows)
+        problem = told(plain, "default_join")
+        assert problem.fix is not None
+        mended = load_config(plain).edit(*problem.fix.edits)
+        assert mended.to_olive()["data_configs"][0]["pre_process_data_config"] == {"strategy": "line-by-line"}
+        assert "default_join" not in [problem.code for problem in mended.problems]
+    plain["data_configs"][0]["pre_process_data_config"] = "line-by-line"
+    assert "default_join" not in [problem.code for problem in load_config(plain).problems]
+
+
+def test_a_whole_number_with_a_point_is_written_without(plain: dict[str, Any]) -> None:
+    plain["passes"]["lora"]["r"] = 8.0
+    problem = told(plain, "coerced")
+    assert (problem.hint, problem.fix and problem.fix.edits[0].value) == ("Write a whole number.", 8)
+    assert isinstance(load_config(plain).edit(*problem.fix.edits).to_olive()["passes"]["lora"]["r"], int)  # type: ignore[union-attr]
+    plain["passes"]["lora"]["r"] = 1e300
+    assert told(plain, "coerced").fix is None

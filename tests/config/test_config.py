@@ -141,6 +141,7 @@ def test_the_default_join_is_warned_of_and_can_be_mended(valid: str) -> None:
 
 def test_fixes_name_the_place_in_the_users_own_form(plain: dict[str, Any]) -> None:
     lora = plain["passes"]["lora"]
+    lora.pop("lora_dropout", None)
     plain["passes"]["lora"] = {"type": lora.pop("type"), "config": {**lora, "lora_dropot": 0.1}}
     problem = next(problem for problem in load_config(json.dumps(plain, indent=1)).problems if problem.fix)
     assert problem.path == "passes.lora.config.lora_dropot"

@@ -2,7 +2,7 @@
 
 The judge (olive_judge.py) is Olive itself, with the libraries that it calls. Where phinb says ok, it gets what Olive
 would get; where not, the configuration as it was written, without phinb's own section. No ok may be false. An error
-that the judge does not share must be one of OWN_RULES; of others there may be one in a hundred.
+that the judge does not share must be one of OWN_RULES, and those may be one in a hundred.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 COUNT = 5000
 BATCH = 40
-UNEXPLAINED = 0.01
+FALSE_ERRORS = 0.01
 
 OWN_RULES: dict[tuple[str, str], str] = {
     ("placeholder", "*"): "a text that the reader of a tutorial was to replace: no such file, model or name is meant",
@@ -53,6 +53,14 @@ OWN_RULES: dict[tuple[str, str], str] = {
     ("unknown_key", "gradient_checkpointing_kwargs"): "torch hands it to the layers, which drop it",
     ("unknown_key", "activation_checkpointing_kwargs"): "torch hands it to the layers, which drop it",
     ("bad_template", "text_template"): "no column's name ends in a blank",
+    ("bad_choice", "int4_accuracy_level"): "true is no level; it counts as 1",
+    (
+        "wrong_type",
+        "cache_dir",
+    ): "a folder's name is text; Olive makes one that is called True",
+    ("wrong_type", "extra_args"): "0 where a mapping belongs counts as none",
+    ("wrong_type", "model_name"): "what is empty here is replaced by the input model's own name",
+    ("wrong_type", "streaming"): "null is no flag; datasets only asks whether it is true",
     ("wrong_type", "lr_scheduler_kwargs"): "a text that is no mapping; only schedules without options do not read it",
 }
 """Errors of phinb's own where Olive and its libraries raise nothing: by code, and by the last key or a section."""
@@ -144,7 +152,10 @@ def test_no_ok_is_false_and_every_error_is_explained(judge: Judge, capsys: pytes
         print(f"\n{table}\n{COUNT} configurations from {len(bases())} valid ones, {time.monotonic() - began:.0f} s")
     assert sum(table.cells.values()) == COUNT
     assert table.false_oks == [], f"{table}\n" + "\n".join(table.false_oks)
-    assert len(table.unexplained) <= UNEXPLAINED * COUNT, str(table)
+    assert table.unexplained == [], str(table)
+    # What stands in phinb's own section Olive never sees: it cannot judge that.
+    ours = sum(count for rule, count in table.own.items() if OWN_RULES["*", "phinb"] not in rule)
+    assert ours <= FALSE_ERRORS * COUNT, str(table)
     assert table.cells["ok / ok"] > COUNT // 10, str(table)
 
 

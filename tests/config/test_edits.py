@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from phinb.config import Config, Piece, load_config
+from phinb.config.fixes import apply_fixes
 from phinb.config.writing.rewriting import write_anew
 from phinb.errors import PhinbError
 from phinb.types import Edit
@@ -251,10 +252,10 @@ def test_an_edit_that_leads_nowhere_is_refused(valid: str, edit: Edit, form: str
 
 def test_keys_with_dots_and_new_entries() -> None:
     config = load_config(
-        '{"input_model": {"type": "HfModel", "load_kwargs": {"a.b": 1, "a": {"b": 2}}}, "data_configs": [\n]}'
+        '{"input_model": {"type": "HfModel", "load_kwargs": {"a.b": 1, "c": {"b": 2}}}, "data_configs": [\n]}'
     )
     text = config.edit(Edit("set", "input_model.load_kwargs.a.b", 3)).text
-    assert json.loads(text)["input_model"]["load_kwargs"] == {"a.b": 3, "a": {"b": 2}}
+    assert json.loads(text)["input_model"]["load_kwargs"] == {"a.b": 3, "c": {"b": 2}}
     text = config.edit(Edit("set", "data_configs.0", {"name": "train"})).text
     assert json.loads(text)["data_configs"] == [{"name": "train"}]
 
@@ -295,3 +296,38 @@ def test_anchors_of_yaml_stay_anchors() -> None:
     assert own.effective()["passes.lora.r"].value == 4
     assert "# mine" in own.text
     assert "# shared" in own.text
+
+
+def test_brackets_that_close_in_one_line_stay_together() -> None:
+    text = '{"passes": {\n "lora": {"type": "LoRA",\n "r": 8, "alpha": 16}}\n}\n'
+    edited = load_config(text).edit(Edit("set", "passes.lora.r", 4))
+    assert edited.text == text.replace('"r": 8', '"r": 4')
+
+
+def test_a_text_without_spaces_stays_without_them(valid: str) -> None:
+    text = json.dumps(json.loads(valid), separators=(",", ":")) + "\n"
+    edited = load_config(text).edit(Edit("set", "passes.lora.r", 4))
+    assert edited.text == text.replace('"r":8', '"r":4')
+    gone = load_config(text).edit(Edit("remove", "passes.lora.r"))
+    assert gone.text == text.replace('"r":8,', "")
+
+
+def test_a_name_with_a_dot_puts_nothing_else_at_risk() -> None:
+    text = json.dumps(
+        {
+            "input_model": {"type": "HfModel", "model_path": "phinb://tiny"},
+            "passes": {"a.b": {"type": "OnnxConversion"}, "a": {"type": "ModelBuilder", "precision": "fp32", "b": 3}},
+        },
+        indent=1,
+    )
+    config = load_config(text)
+    assert "dotted_name" in [problem.code for problem in config.problems]
+    for edit in (Edit("remove", "passes.a.b"), Edit("set", "passes.a.b", 4), Edit("rename", "passes.a.b", "c")):
+        with pytest.raises(PhinbError, match="two places"):
+            config.edit(edit)
+    mended, _ = apply_fixes(config)
+    assert list(mended.given()["passes"]) == ["a.b", "a"]
+    # Where only one fits, the dot is no harm.
+    assert config.edit(Edit("set", "passes.a.precision", "int4")).given()["passes"]["a"]["precision"] == "int4"
+    alone = load_config(text.replace('"a":', '"c":'))
+    assert alone.edit(Edit("set", "passes.a.b.target_opset", 17)).given()["passes"]["a.b"]["target_opset"] == 17

@@ -13,6 +13,7 @@ from phinb.config import Config, load_config
 from phinb.config.form import describe_form
 from phinb.config.form_fields import FormField, control_of
 from phinb.types import Edit
+from tests.config.forms import QUALITY
 
 # A type decides about its neighbours; of a search strategy Olive's reading is shown, not the word that asks for it.
 OTHERWISE = ("type", "search_strategy")
@@ -185,3 +186,25 @@ def test_a_form_takes_little_time_and_no_olive(emotion: Config) -> None:
     # The best of three: a neighbour on the same machine must not fail this.
     assert min(timed() for _ in range(3)) < 0.05
     assert json.dumps([field.path for field in describe_form(emotion).fields.values()])
+
+
+def test_the_evaluators_are_in_the_form(plain: dict[str, Any]) -> None:
+    plain["evaluators"] = {"quality": QUALITY | {"type": None}, "tasks": {"type": "LMEvaluator", "tasks": ["a"]}}
+    plain.update(evaluator="quality")
+    plain["passes"].pop("int4")
+    config = load_config(plain)
+    groups = {group.path: group for group in describe_form(config).sections[-1].groups}
+    quality, tasks = groups["evaluators.quality"], groups["evaluators.tasks"]
+    fields = {field.label: field for field in (*tasks.fields, *quality.fields) if field.primary}
+    assert quality.fields[0].kind == "choice"
+    assert "PyTorchEvaluator" in quality.fields[0].choices
+    assert fields["metrics"].kind == "long_json"
+    assert fields["tasks"].kind == "words"
+    assert "limit" in {field.label for field in tasks.fields}
+    typed = Edit("set", "evaluators.quality.type", "PyTorchEvaluator")
+    mended = config.edit(typed, Edit("set", "evaluators.tasks.limit", 5))
+    assert mended.ok
+    assert mended.effective()["evaluators.tasks.limit"].value == 5
+    plain["evaluators"]["quality"].pop("type")
+    without = describe_form(load_config(plain)).fields["evaluators.quality.type"]
+    assert (without.problem and without.problem.code, without.optional) == ("olive_fails", True)

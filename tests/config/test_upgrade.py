@@ -364,17 +364,20 @@ def test_gptq_of_onnx_models_and_details_of_the_old_quantizer(plain: dict[str, A
 def test_functions_that_fed_passes_and_metrics(plain: dict[str, Any]) -> None:
     plain["evaluators"] = {
         "quality": {
+            "type": "PyTorchEvaluator",
             "metrics": [
                 {
                     "name": "accuracy",
                     "type": "accuracy",
+                    "data_config": "train",
                     "sub_types": [{"name": "accuracy_score", "priority": 1}],
                     "user_config": {"user_script": "s.py", "dataloader_func": "load", "data_dir": "d", "batch_size": 1},
                 }
-            ]
+            ],
         }
     }
     plain["evaluator"] = "quality"
+    plain["passes"].pop("int4")
     assert "Registry" in told(plain, "no_place", "dataloader_func")
     plain.pop("evaluator"), plain.pop("evaluators"), plain.pop("data_configs")
     plain["passes"] = {

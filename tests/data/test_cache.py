@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -94,3 +95,59 @@ def test_links_are_not_followed(home: Path) -> None:
     delete_cached()
     assert (outside / "keep.txt").is_file()
     assert not (place / "link").is_symlink()
+
+
+OLIVE = """
+import json, os, sys
+from olive.data.config import DataConfig
+from olive.passes.pytorch.train_utils import get_training_dataset
+
+assert len(get_training_dataset(DataConfig(**json.loads(sys.argv[1])))) == 3
+sys.stdout.flush()
+os._exit(0)
+"""
+
+
+@pytest.mark.slow
+def test_all_that_olive_keeps_of_rows_is_listed_and_deleted(home: Path, tiny: Path) -> None:
+    """Whatever Olive's own training data leave in any folder of the user's is in the cache that is phinb's."""
+    from phinb.workflow.process import worker_environment
+
+    mine = home / "mine"
+    mine.mkdir()
+    lines = ["phrase,tone", *(f"SECRETWORD{number},joy" for number in range(3))]
+    (mine / "rows.csv").write_text("\n".join(lines), encoding="utf-8")
+    config = {
+        "name": "train",
+        "type": "HuggingfaceContainer",
+        "load_dataset_config": {"data_name": "csv", "data_files": "rows.csv", "split": "train"},
+        "pre_process_data_config": {
+            "text_template": "{phrase} {tone}",
+            "strategy": "line-by-line",
+            "max_seq_len": 64,
+            "model_name": str(tiny),
+            "task": "text-generation",
+        },
+    }
+    temporary = home / "temporary"
+    temporary.mkdir()
+    environment = worker_environment() | {"HOME": str(home), "HF_HOME": str(home / "hf"), "TMPDIR": str(temporary)}
+    done = subprocess.run(
+        [sys.executable, "-c", OLIVE, json.dumps(config)], cwd=mine, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+
+    def leftovers() -> set[Path]:
+        return {path for path in home.rglob("*") if path.is_file() and path.parent != mine and path.suffix == ".arrow"}
+
+    copies = cached_copies()
+    assert len(leftovers()) >= 2, "the rows, and the tokens that Olive made of them"
+    assert any(b"SECRETWORD1" in path.read_bytes() for path in leftovers())
+    assert all(any(path.is_relative_to(copy.path) for copy in copies) for path in leftovers())
+    assert {copy.source.split(":")[0] for copy in copies} == {"csv", "generator"}
+    delete_cached()
+    assert leftovers() == set()
+    assert not any(
+        b"SECRETWORD" in path.read_bytes() for path in home.rglob("*") if path.is_file() and path.parent != mine
+    )
+    assert (mine / "rows.csv").is_file()

@@ -538,3 +538,17 @@ def test_the_worst_comes_first(look: Look, rows: Rows, tokenizer: Tokenizer) -> 
     severities = [problem.severity for problem in find_problems(seen)]
     assert severities == sorted(severities, key=["error", "warning", "info"].index)
     assert severities[0] == "error"
+
+
+def test_of_a_part_of_the_rows_only_what_they_show_is_said(look: Look, rows: Rows, tokenizer: Tokenizer) -> None:
+    """The same rows four times over, in batches too large, cut, and of one class: as far as somebody has counted."""
+    alike = [{**row, "tone": "joy"} for row in rows[:4]] * 4
+    seen = look(alike, tokenizer, max_seq_len=30, trainer=Trainer("passes.lora", batch_size=64, max_steps=3))
+    every = codes(seen)
+    assert {"truncated_answers", "batch_too_large", "one_class", "duplicates", "no_end_of_sequence"} <= set(every)
+    part = dataclasses.replace(seen, stats=dataclasses.replace(seen.stats, exact=False))
+    assert set(codes(part)) == {"truncated_answers", "counted_partly"}
+    assert "the first 16 rows" in the("counted_partly", part).message
+    none = look(rows[:3], tokenizer, strategy="join", max_seq_len=4000)
+    assert codes(none) == ["no_sequences"]
+    assert codes(dataclasses.replace(none, stats=dataclasses.replace(none.stats, exact=False))) == ["counted_partly"]

@@ -83,6 +83,29 @@ def test_what_is_held_out_is_told_and_not_counted_as_steps(folder: Path) -> None
     assert "10 of the 20 sequences are held out" in next(p.message for p in found.problems if p.code == "held_out")
 
 
+def test_who_stops_the_counting_gets_the_rows_so_far(folder: Path) -> None:
+    rows = "".join(json.dumps(row) + "\n" for row in ROWS)
+    (folder / "rows.json").write_text(rows * 2000, encoding="utf-8")
+    counted: list[float] = []
+    config = load_config(write(folder, TEXT % ',\n  "phinb": {"eval_split": 0.5}'))
+    found = preview(
+        config,
+        limit=5,
+        progress=lambda what, done, total: counted.append(done or 0) if "counting" in what else None,
+        should_stop=lambda: bool(counted),
+    )
+    assert not found.stats.exact
+    assert 0 < found.stats.rows < 40_000
+    assert len(found.sequences) == 5
+    codes = [problem.code for problem in found.problems]
+    assert "counted_partly" in codes
+    assert not {"held_out", "duplicates", "one_class"} & set(codes), "all rows together tell these"
+    assert preview(config, should_stop=lambda: True).stats.rows == 0
+    whole = preview(config)
+    assert whole.stats.exact
+    assert {"held_out", "duplicates", "one_class"} <= {problem.code for problem in whole.problems}
+
+
 def test_another_data_config_by_name(folder: Path) -> None:
     config = load_config(write(folder, TEXT % ""))
     found = preview(config, "extra")

@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phinb.data.template import Stretch, answer_field, check_template, fields, fill, parse_template, split_prompt
+from phinb.data.template import (
+    Stretch,
+    answer_field,
+    check_template,
+    escape,
+    fields,
+    fill,
+    parse_template,
+    split_template,
+    write_field,
+)
 from phinb.errors import PhinbError
 
 names = st.text(string.ascii_letters + "_ ä-", min_size=1).filter(lambda name: not name.isdigit())
@@ -62,23 +72,44 @@ def test_fields_and_the_answer(template: str, expected: tuple[str, ...], answer:
     assert answer_field(template) == answer
 
 
-@pytest.mark.parametrize(
-    ("template", "answer", "prompt"),
-    [
-        ("{{q}} {phrase!r:>4} =>\n{tone}\n", "tone", "{{q}} {phrase!r:>4} =>\n"),
-        ("{tone} and {tone}", "tone", "{tone} and "),
-        ("{tone}", "tone", ""),
-    ],
-)
-def test_the_prompt_is_the_template_up_to_the_answer(template: str, answer: str, prompt: str) -> None:
-    assert split_prompt(template, answer) == prompt
-    assert template.startswith(prompt)
+braces = st.text("{}ab!:r[.] \n", max_size=12)
 
 
-def test_no_prompt_for_a_field_that_is_not_there() -> None:
-    with pytest.raises(PhinbError, match=r"no field \{mood\}") as caught:
-        split_prompt("{phrase} {tone}", "mood")
-    assert caught.value.hint == "Its fields are: phrase, tone."
+@given(st.one_of(braces, st.text()))
+def test_pieces_lie_end_to_end_and_are_read_as_python_reads_them(template: str) -> None:
+    pieces = list(split_template(template))
+    assert [piece.start for piece in pieces] == [0, *[piece.end for piece in pieces]][: len(pieces)]
+    assert (pieces[-1].end if pieces else 0) == len(template)
+    try:
+        expected = list(string.Formatter().parse(template))
+    except ValueError:
+        assert "brace" in [piece.wrong for piece in pieces]
+        with pytest.raises(PhinbError):
+            parse_template(template)
+        return
+    assert "brace" not in [piece.wrong for piece in pieces]
+    if any(piece.wrong for piece in pieces):
+        return
+    made = [(part.field, part.spec, part.conversion) for part in parse_template(template) if part.field is not None]
+    assert made == [(name, spec, conversion) for _, name, spec, conversion in expected if name is not None]
+    for piece in pieces:
+        assert piece.part is not None
+        written = template[piece.start : piece.end]
+        if piece.part.field is None:
+            assert written == escape(piece.part.text)
+        else:
+            assert written.startswith(f"{{{piece.part.field}")
+            assert written.endswith("}")
+
+
+@given(st.text(string.ascii_letters + "{}[].!: 0'\"\n", max_size=6))
+def test_a_column_is_written_so_that_it_is_read_back(name: str) -> None:
+    written = write_field(name)
+    if written:
+        assert fields(written) == (name,)
+        assert written.format(**{name: "value"}) == "value"
+    else:
+        assert set(name) & set("{}[].!:") or not name or name.isdigit()
 
 
 @pytest.mark.parametrize(
@@ -108,4 +139,11 @@ def test_the_nearest_column_and_doubled_braces_are_offered() -> None:
     assert "Did you mean phrase?" in check_template("{frase}", ("phrase", "tone"))[0].hint
     assert "Did you mean tone?" in check_template("{Tone}", ("phrase", "tone"))[0].hint
     assert "{{ and }}" in check_template('{"phrase": 1}', ("phrase", "tone"))[0].hint
+    assert "{{ and }}" not in check_template("{Best Anser}", ("Best Answer", "tone"))[0].hint
     assert check_template("{phrase}", ("phrase",)) == []
+
+
+def test_every_mistake_is_told_once() -> None:
+    problems = check_template("{frase} } {phrase[0]} {frase} { {tone!}", ("phrase", "tone"))
+    assert [problem.code for problem in problems] == ["unknown_field", *["template_syntax"] * 4]
+    assert len({problem.message for problem in problems}) == 5

@@ -16,8 +16,9 @@ from pathlib import Path
 
 from phinb.types import Event, Queued, RunFinished, StopRequested
 from phinb.workflow import store
+from phinb.workflow.event_lines import decode_event
 from phinb.workflow.process import remember_worker, worker_environment
-from phinb.workflow.store import RunFolder, RunRecord, decode_event
+from phinb.workflow.store import RunFolder, RunRecord
 
 GOLDEN = Path(__file__).resolve().parent
 

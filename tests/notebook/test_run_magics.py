@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +18,15 @@ from jupyter_client.manager import start_new_kernel
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
+from phinb.errors import PhinbError
+from phinb.notebook.remedy import Remedy
 from phinb.notebook.run_html import RUN_MIME
-from phinb.types import MetricLogged
-from phinb.workflow.runner import open_run
+from phinb.notebook.run_panel import RunPanel
+from phinb.types import MetricLogged, PassState, Progress, RunFinished, RunState
+from phinb.workflow.event_lines import encode_event
+from phinb.workflow.failures import explain
+from phinb.workflow.runner import Run, open_run
+from phinb.workflow.view import Card
 from tests.golden.replay import Replay
 from tests.notebook.conftest import Shell
 from tests.notebook.test_config_magics import GOOD, ROWS
@@ -145,9 +154,40 @@ def test_a_living_panel_has_its_twins(replay: MakeReplay, monkeypatch: pytest.Mo
     run = replay("success")
     run.play(9)
     notebook = execute(f"%olive_attach {run.run_id}", store_widget_state=False)
-    (output,) = notebook.cells[1].outputs
-    assert {WIDGET_MIME, RUN_MIME, "text/html", "text/plain"} == set(output.data)
-    assert f"%olive_attach {run.run_id}" in output.data["text/html"]
+    saved, live = notebook.cells[1].outputs
+    assert {RUN_MIME, "text/html", "text/plain"} == set(saved.data)
+    assert f"%olive_attach {run.run_id}" in saved.data["text/html"]
+    assert "phinb-twin" in saved.data["text/html"]
+    assert {WIDGET_MIME, "text/plain"} == set(live.data)
+
+
+def test_what_a_forecast_expected_of_the_waiting_passes_is_told(shell: Shell, replay: MakeReplay) -> None:
+    run = replay("success")
+    run.play(9)
+    noted = {"passes": {"merge": {"seconds": 5.0}, "int4": {"seconds": None}}}
+    (run.folder.path / "forecast.json").write_text(json.dumps(noted), encoding="utf-8")
+    view = RunPanel(open_run(run.run_id), shell.ip)._view(open_run(run.run_id).state)
+    assert [line.text for line in view.lines[1:]] == ["waiting · about 5 s", "waiting"]
+    assert view.facts[0].label == "left (not known: lora, int4)"
+
+
+def test_the_saved_form_below_a_living_panel_is_renewed(kernel: tuple[Any, Any], replay: MakeReplay) -> None:
+    _, client = kernel
+    run = replay("success")
+    run.play(9)
+    client.allow_stdin = True
+    soon = "import phinb.notebook.run_panel as panel; panel.RENEW_S = 0.2"
+    client.execute(f"{soon}\n%olive_attach {run.run_id}", reply=True, timeout=60)
+    run.play(20)
+    known, deadline = len(run.folder.read_state().metrics), time.monotonic() + 30
+    while time.monotonic() < deadline:
+        message = client.get_iopub_msg(timeout=30)
+        saved = message["content"].get("data", {})
+        if message["msg_type"] == "update_display_data" and len(saved[RUN_MIME]["metrics"]) >= known:
+            break
+    assert len(saved[RUN_MIME]["metrics"]) == known >= 8
+    assert saved[RUN_MIME]["status"] == "running"
+    assert "phinb-twin" in saved["text/html"]
 
 
 def test_a_run_that_ended_early_gives_way_when_the_next_cell_runs(
@@ -157,10 +197,77 @@ def test_a_run_that_ended_early_gives_way_when_the_next_cell_runs(
     run = replay("cancel_in_training")
     run.play_all()
     cells = [f"%olive_attach {run.run_id}", "import time; time.sleep(1)", "pass"]
-    assert WIDGET_MIME in execute(*cells[:1], store_widget_state=False).cells[1].outputs[0].data
-    (output,) = execute(*cells, store_widget_state=False).cells[1].outputs
-    assert WIDGET_MIME not in output.data
-    assert "cancelled" in output.data["text/html"]
+    assert WIDGET_MIME in execute(*cells[:1], store_widget_state=False).cells[1].outputs[1].data
+    saved, gone = execute(*cells, store_widget_state=False).cells[1].outputs
+    assert WIDGET_MIME not in gone.data
+    assert "phinb-gone" in gone.data["text/html"]
+    assert "cancelled" in saved.data["text/html"]
+    assert 'class="phinb phinb-twin"' not in saved.data["text/html"]
+
+
+@pytest.mark.slow
+def test_however_fast_the_steps_are_there_are_at_most_ten_messages_a_second(
+    kernel: tuple[Any, Any], replay: MakeReplay
+) -> None:
+    """10,000 steps within seconds; their notebook output stays below 200 kB."""
+    _, client = kernel
+    run = replay("success", deaf=True)
+    run.play(6)
+    client.allow_stdin = True
+    client.execute(f"%olive_attach {run.run_id}", reply=True, timeout=60)
+
+    def step_fast() -> None:
+        number = len(run.folder.read_events()[0])
+        for first in range(1, 10_001, 200):
+            lines = []
+            for step in range(first, first + 200):
+                values = {"loss": 9 / step, "grad_norm": 1.0 + step % 7, "learning_rate": 1e-4, "tokens_per_s": 400.0}
+                told = Progress("lora", step, 10_000, "steps", 10_000.0 - step, seq=number, time=time.time())
+                logged = MetricLogged("lora", step, values, seq=number + 1, time=time.time())
+                lines += [encode_event(told), encode_event(logged)]
+                number += 2
+            with run.folder.events_path.open("a", encoding="utf-8") as file:
+                file.write("\n".join(lines) + "\n")
+            time.sleep(0.1)
+        run.folder.append(RunFinished("succeeded", 1.0, ""))
+
+    threading.Thread(target=step_fast, daemon=True).start()
+    times, saved, deadline = [], {}, time.monotonic() + 60
+    while saved.get(RUN_MIME, {}).get("status") != "succeeded" and time.monotonic() < deadline:
+        with contextlib.suppress(queue.Empty):
+            message = client.get_iopub_msg(timeout=1)
+            if message["msg_type"] == "comm_msg":
+                times.append(message["header"]["date"].timestamp())
+            elif message["msg_type"] in ("display_data", "update_display_data"):
+                saved = message["content"]["data"] if RUN_MIME in message["content"]["data"] else saved
+    assert saved[RUN_MIME]["status"] == "succeeded"
+    assert len(times) >= 5, "it moved; how often depends on the machine"
+    most = max(sum(moment <= other < moment + 1.0 for other in times) for moment in times)
+    assert most <= 11, "ten, and the one at the window's edge"
+    assert len(json.dumps(saved)) < 200_000
+    steps = [metric["step"] for metric in saved[RUN_MIME]["metrics"]]
+    assert (steps[0], steps[-1]) == (1, 10_000)
+
+
+def test_a_failed_run_offers_the_change_that_is_its_remedy(
+    shell: Shell, replay: MakeReplay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS), encoding="utf-8")
+    told = GOOD.replace('"max_steps": 2', '"max_steps": 2, "per_device_train_batch_size": 8')
+    shell.execute(f"%%olive_config emotion\n{told}")
+    passes = {"lora": PassState("failed", "LoRA", cause=explain("MemoryError")[1])}
+    state = RunState("r-1", "emotion", "failed", passes)
+    remedy = Remedy(shell.ip, Run(replay("pass_failed").folder))
+    (card,) = remedy.offer(state, (Card("error", "lora failed"),))
+    assert card.fix.startswith("Take batches of 4 rows")
+    assert "Done in emotion" in remedy.carry_out(state).title
+    arguments = shell.ip.user_ns["emotion"].to_olive()["passes"]["lora"]["training_args"]
+    assert (arguments["per_device_train_batch_size"], arguments["gradient_accumulation_steps"]) == (4, 2)
+    assert remedy.offer(replace(state, status="cancelled"), (card,)) == (card,)
+    shell.execute("emotion = 1")
+    with pytest.raises(PhinbError, match="changed by now"):
+        remedy.carry_out(state)
 
 
 # --------------------------------------------------------------------------------------- in a terminal
@@ -183,6 +290,26 @@ def test_the_list_of_runs(shell: Shell, replay: MakeReplay) -> None:
     assert lines[ended.run_id][1:6] == ["first", "failed", "0", "of", "1"]
     assert lines[living.run_id][1:6] == ["second", "running", "0", "of", "3"]
     assert f">{living.run_id}<" in shell.html("%olive_runs --all")
+    assert "more in Olive" in text or "runs: " in text
+
+
+def test_runs_are_deleted_only_with_yes_and_none_that_goes_on(shell: Shell, replay: MakeReplay) -> None:
+    ended, living = replay("worker_lost", name="first"), replay("success", name="second")
+    ended.play_all()
+    living.play(9)
+    line = f"%olive_runs --delete {ended.run_id} {living.run_id}"
+    text = shell.text(line)
+    assert "To be deleted: 1 run" in text
+    assert "add --yes to the line" in text
+    assert ended.folder.path.is_dir()
+    text = shell.text(f"{line} --yes")
+    assert "Deleted: 1 run" in text
+    assert f"Run {living.run_id} stays: it is running" in text
+    assert not ended.folder.path.exists()
+    assert living.folder.path.is_dir()
+    shell.execute("%olive_runs --older yesterday --yes")
+    assert type(shell.result.error_in_exec).__name__ == "ShownError"
+    assert "There is nothing to delete." in shell.text("%olive_runs --older 9w")
 
 
 def test_stop_asks_the_worker_and_cancel_ends_it(shell: Shell, replay: MakeReplay) -> None:

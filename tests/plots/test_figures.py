@@ -155,6 +155,14 @@ def test_names_and_labels_are_shown_and_not_obeyed(kind: str) -> None:
     assert not re.search(r"<a |<b>joy", json.dumps(drawn(figure(comparison, kind)), ensure_ascii=False))
 
 
+@pytest.mark.parametrize("labels", [("0", "5", "10", "200"), ("2024-05-01", "2024-05-02", "2025-01-01", "2026-01-01")])
+def test_labels_that_look_like_numbers_or_dates_are_labels(labels: tuple[str, ...]) -> None:
+    layout = drawn(figure(make_comparison(FOUR, labels=labels), "confusion"))["layout"]
+    axes = [axis for name, axis in layout.items() if re.fullmatch(r"[xy]axis\d*", name)]
+    assert len(axes) == 8
+    assert {axis["type"] for axis in axes} == {"category"}
+
+
 def boxes(names: list[str], positions: list[Mark], places: list[Place]) -> list[tuple[float, float, float, float]]:
     found = []
     for name, mark, place in zip(names, positions, places, strict=True):

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from phinb.config import Config, load_config
+from phinb.workflow import runner
 from phinb.workflow.process import find_worker, kill_tree
 from phinb.workflow.runner import Run
 from phinb.workflow.store import RunFolder
+from tests.workflow.nursery import Nursery
 
 TINY: dict[str, Any] = {
     "input_model": {"type": "HfModel", "model_path": "phinb://tiny", "task": "text-generation"},
@@ -76,6 +78,19 @@ def make_config(tmp_path: Path, sample_data: Path) -> MakeConfig:
         return load_config(json.dumps(tree, indent=1), name=name, folder=tmp_path)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def nursery(phinb_home: Path) -> Iterator[Nursery]:
+    nursery = Nursery()
+    yield nursery
+    nursery.close()
+
+
+@pytest.fixture
+def quick(nursery: Nursery, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs start in a process that has Olive imported."""
+    monkeypatch.setattr(runner, "start_worker", nursery.start)
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from phinb.workflow.runner import Run
 from tests.data.training_sets import ask_olive, data_configs
 from tests.workflow.conftest import MakeConfig
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick")]
 
 
 def finished(run: Run) -> Run:

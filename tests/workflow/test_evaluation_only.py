@@ -14,7 +14,7 @@ from phinb.config import load_config
 from phinb.workflow.runner import Run
 from tests.workflow.conftest import TINY
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick")]
 
 PERPLEXITY = {
     "name": "perplexity",

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from phinb.workflow import reuse
 from phinb.workflow.checkpoints import place_checkpoints
+from phinb.workflow.inputs import gather_inputs
 
 
 def config_of(**params: Any) -> dict[str, Any]:
@@ -17,7 +22,7 @@ def config_of(**params: Any) -> dict[str, Any]:
 
 
 def key_of(olive: dict[str, Any], base: Path, run: str = "r1", seed: int = 1) -> str:
-    return reuse.hash_inputs(olive, {"seed": seed}, base, model_hash="m", seed=seed, unpinned=run)
+    return gather_inputs(olive, {"seed": seed}, base, model="m", seed=seed).key(run)
 
 
 @pytest.mark.parametrize(
@@ -78,6 +83,22 @@ def test_a_cache_entry_is_taken_whole_or_not_at_all(tmp_path: Path) -> None:
     assert "lacks" in reuse.check_manifest(entry)[1]
 
 
+def test_weights_of_the_same_size_are_told_apart_and_a_copy_is_as_good(tmp_path: Path) -> None:
+    entry = make_entry(tmp_path)
+    weights = entry / "models" / "model.safetensors"
+    weights.write_bytes(b"\x01" * 2_000_000)
+    reuse.write_manifest(entry, "r1")
+    os.utime(weights, (1, 1))
+    assert reuse.check_manifest(entry) == ("r1", ""), "the same content with another time"
+    with weights.open("r+b") as file:
+        file.seek(1_000_000)
+        file.write(b"\x00")
+    assert "model.safetensors has changed" in reuse.check_manifest(entry)[1]
+    for content in ("[]", '{"files": 3, "run_id": "r1"}', '{"files": {"run.json": [1]}, "run_id": "r1"}', "{"):
+        (entry / "phinb.json").write_text(content, encoding="utf-8")
+        assert reuse.check_manifest(entry) == ("", "an earlier result was never finished")
+
+
 def test_editing_an_artefact_does_not_reach_the_cache(tmp_path: Path) -> None:
     entry = make_entry(tmp_path)
     reuse.write_manifest(entry, "r1")
@@ -101,16 +122,31 @@ def test_nothing_of_the_users_is_deleted_from_an_output_dir(tmp_path: Path) -> N
     assert not placed.exists()
 
 
-def test_a_half_checkpoint_is_passed_over(tmp_path: Path) -> None:
+def write_checkpoint(folder: Path) -> None:
+    """As the trainer leaves one: two archives of torch's, the weights, and the state last."""
+    folder.mkdir(parents=True)
+    for name in ("optimizer.pt", "scheduler.pt"):
+        with zipfile.ZipFile(folder / name, "w") as archive:
+            archive.writestr("data", b"x" * 100)
+    save_file({"lora": np.ones((4, 4), dtype=np.float32)}, folder / "adapter_model.safetensors")
+    (folder / "trainer_state.json").write_text("{}", encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "name", ["optimizer.pt", "scheduler.pt", "adapter_model.safetensors", "trainer_state.json", None]
+)
+def test_a_half_checkpoint_is_passed_over(tmp_path: Path, name: str | None) -> None:
     olive: dict[str, Any] = {"passes": {"lora": {"type": "LoRA", "training_args": {}}}}
     first = json.loads(json.dumps(olive))
     place_checkpoints(first, "key", tmp_path, tmp_path, seed=1)
     folder = Path(first["passes"]["lora"]["training_args"]["output_dir"])
-    for step, names in ((5, ("optimizer.pt", "scheduler.pt", "adapter_model.safetensors")), (10, ("optimizer.pt",))):
-        (folder / f"checkpoint-{step}").mkdir(parents=True)
-        for name in names:
-            (folder / f"checkpoint-{step}" / name).write_bytes(b"x")
-    (folder / "checkpoint-5" / "trainer_state.json").write_text("{}", encoding="utf-8")
+    for step in (5, 10):
+        write_checkpoint(folder / f"checkpoint-{step}")
+    if name is None:
+        assert place_checkpoints(json.loads(json.dumps(olive)), "key", tmp_path, tmp_path, seed=1) == 10
+        return
+    cut = folder / "checkpoint-10" / name
+    cut.write_bytes(cut.read_bytes()[:-1])
     assert place_checkpoints(json.loads(json.dumps(olive)), "key", tmp_path, tmp_path, seed=1) == 5
     assert not (folder / "checkpoint-10").exists()
     assert place_checkpoints(json.loads(json.dumps(olive)), "other data", tmp_path, tmp_path, seed=1) is None

@@ -27,6 +27,13 @@ pytestmark = pytest.mark.slow
 LONG = {"passes.lora.training_args.max_steps": 4000}
 
 
+@pytest.fixture(autouse=True)
+def quick_unless_cold(request: pytest.FixtureRequest) -> None:
+    """A worker that is to be missed must be a child of this process, which alone learns by which signal it ended."""
+    if "cold" not in request.keywords:
+        request.getfixturevalue("quick")
+
+
 def adapter_weights(run: Run) -> dict[str, np.ndarray[Any, Any]]:
     return load_file(Path(run.variants["adapter"].path) / "adapter_model.safetensors")
 
@@ -44,6 +51,7 @@ def finished(run: Run) -> Run:
     return run
 
 
+@pytest.mark.cold
 def test_a_run_tells_its_story_and_makes_four_variants(make_config: MakeConfig, empty_cache: Path) -> None:
     run = finished(phinb.start(make_config()))
     types = [event.type for event in run.events()]
@@ -167,6 +175,7 @@ def test_cancel_ends_it_within_two_seconds_and_resume_goes_on_to_the_same_weight
     assert_equal_weights(resumed, finished(phinb.start(make_config(steps), until="lora", fresh=True)))
 
 
+@pytest.mark.cold
 def test_a_worker_that_is_killed_is_missed_and_the_next_run_is_right(
     make_config: MakeConfig, empty_cache: Path
 ) -> None:

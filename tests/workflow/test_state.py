@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from phinb.types import MetricLogged, Progress, Queued, RunState
+from phinb.workflow.event_lines import decode_event, encode_event
 from phinb.workflow.state import reduce, reduce_all
-from phinb.workflow.store import RunFolder, decode_event, encode_event
+from phinb.workflow.store import RunFolder
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 NAMES = sorted(path.name.removesuffix(".jsonl") for path in GOLDEN.glob("*.jsonl"))

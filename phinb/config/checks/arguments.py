@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from phinb.config.checks.findings import Findings, number_of
 from phinb.config.document import Node
+from phinb.config.schema import Kind, Parameter
 from phinb.config.sections import text
 from phinb.config.value_types import show
 from phinb.types import Edit, Fix
@@ -87,12 +88,21 @@ def _check_schedule(findings: Findings, node: Node, evaluates: bool) -> None:
         if kind is not None and not keys & set(any_of) and not text(given):
             message = f'The schedule {name} needs "{" or ".join(any_of)}" in lr_scheduler_kwargs.'
             findings.add("missing_key", kind, message, f'Add "lr_scheduler_kwargs": {{"{any_of[0]}": ...}}.')
-    for key, member in given.items() if given is not None else ():
-        if key not in facts["takes"]:
-            findings.unknown_key(key, member, facts["takes"], f"lr_scheduler_kwargs of the schedule {name}")
-            if kind is None:
-                findings.absent(node, "lr_scheduler_type")
+    if given is not None:
+        _check_options(findings, node, given, name, facts["takes"])
     _check_warmup(findings, node, name)
+
+
+def _check_options(findings: Findings, node: Node, given: Node, schedule: str, takes: Mapping[str, Kind]) -> None:
+    """`given`: the lr_scheduler_kwargs in `node`, which the function that makes the schedule takes as they are."""
+    where = f"lr_scheduler_kwargs of the schedule {schedule}"
+    for key, member in given.items():
+        if key in takes:
+            findings.value(member, Parameter(key, takes[key]), where, coerces=False)
+            continue
+        findings.unknown_key(key, given, takes, where)
+        if node.get("lr_scheduler_type") is None:
+            findings.absent(node, "lr_scheduler_type")
 
 
 def _check_warmup(findings: Findings, node: Node, schedule: str) -> None:
@@ -186,9 +196,9 @@ def _check_inner(findings: Findings, node: Node) -> None:
             continue
         if name.startswith("torch_compile") and text(member) and text(member).lower() not in allowed:
             findings.choice(member, name, allowed)
-        for key, inner in member.items():
+        for key, _ in member.items():
             if key not in allowed:
-                findings.unknown_key(key, inner, allowed, name)
+                findings.unknown_key(key, member, allowed, name)
     for name in _AS_TEXT:
         member = node.get(name)
         if member is not None and isinstance(member.value, str) and not member.value.startswith("{"):

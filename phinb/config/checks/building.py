@@ -91,10 +91,12 @@ _REASONS = {
 
 def _check_options(findings: Findings, node: Node | None, name: str, types: dict[str, str], otherwise: str) -> None:
     """The keys of a mapping that Olive hands on unseen."""
-    for key, member in node.items() if node is not None else ():
+    if node is None:
+        return
+    for key, member in node.items():
         if key not in types:
             what = f"{name} of ModelBuilder ({otherwise})"
-            findings.unknown_key(key, member, sorted(types), what)
+            findings.unknown_key(key, node, sorted(types), what)
         else:
             findings.value(member, Parameter(key, types[key]), name, coerces=False)
 

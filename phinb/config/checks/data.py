@@ -11,7 +11,8 @@ from phinb.config.document import Node
 from phinb.config.sections import (
     COMPONENTS,
     data_configs,
-    members,
+    evaluators,
+    metrics_of,
     passes,
     text,
 )
@@ -96,9 +97,8 @@ def check_references_to_data(findings: Findings) -> None:
     names = {text(config.get("name")): config for config in data_configs(findings.root)}
     used: set[str] = set()
     holders = [entry.node for entry in passes(findings.root)]
-    for _, evaluator in members(findings.root, "evaluators"):
-        metrics = evaluator.get("metrics")
-        holders += metrics.entries() if metrics else []
+    for evaluator in evaluators(findings.root):
+        holders += metrics_of(evaluator)
     for holder in holders:
         for key, node in holder.items():
             if key.endswith("data_config") and node.value is not None:

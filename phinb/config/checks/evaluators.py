@@ -23,8 +23,7 @@ def check_evaluators(findings: Findings) -> None:
 
 
 def check_evaluator(findings: Findings, node: Node, where: str) -> None:
-    known = findings.schema.data["evaluators"]["types"]
-    kind = node.get("type")
+    known, kind = findings.schema.evaluators, node.get("type")
     if not node.is_mapping:
         findings.add("wrong_type", node, f"{sentence(where)} must be a mapping.", 'At least {"metrics": [...]}.')
         return
@@ -32,9 +31,7 @@ def check_evaluator(findings: Findings, node: Node, where: str) -> None:
     if kind is not None and kind.value is not None and text(kind) not in known and not own_script:
         message = f"Olive knows no evaluator type {show(kind.plain())}."
         findings.unknown_name("unknown_type", kind, message, known)
-    group = group_of("an evaluator", findings.schema.data["evaluators"]["section"])
-    free = [key for key, _ in node.items()] if kind is not None and kind.value is not None else []
-    findings.group(node, group, where, also=[key for key in free if key not in group.parameters] + ["metrics"])
+    _check_options(findings, node, where)
     metrics = node.get("metrics")
     if metrics is None:
         return
@@ -46,6 +43,22 @@ def check_evaluator(findings: Findings, node: Node, where: str) -> None:
     for metric in metrics.entries():
         _check_metric(findings, metric, where)
     _check_ranks(findings, metrics)
+
+
+def _check_options(findings: Findings, node: Node, where: str) -> None:
+    """The keys of any evaluator, and those of its type; what a type of one's own script takes, only that can tell."""
+    group = findings.schema.evaluator(text(node.get("type")))
+    nested = node.get(group.nested or "")
+    inner = list(nested.items()) if nested is not None else []
+    free = [key for key, _ in node.items() if key not in group.parameters] if group.open else []
+    findings.group(node, group, where, also=["metrics", *(key for key, _ in inner), *free])
+    if nested is None or group.open:
+        return
+    for key, member in inner:
+        if key in group.parameters:
+            findings.value(member, group.parameters[key], where, coerces=True)
+        else:
+            findings.unknown_key(key, nested, group.names, where)
 
 
 def _check_ranks(findings: Findings, metrics: Node) -> None:

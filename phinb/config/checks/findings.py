@@ -20,6 +20,9 @@ from phinb.types import Edit, Fix, Problem, Severity
 _NEAR = 66
 """Below this similarity (rapidfuzz ratio, 0 to 100) a name is no help."""
 
+_GREATEST = 2**53
+"""A float from here on is no count that anybody means."""
+
 
 @dataclass(frozen=True)
 class UnknownKey:
@@ -76,10 +79,10 @@ class Findings:
 
     # -------------------------------------------------------------------------------------------- names
 
-    def unknown_key(self, key: str, node: Node, allowed: Iterable[str], where: str, *, open_: bool = False) -> None:
-        """A key that Olive would ignore, with the nearest one that it knows."""
-        allowed = list(allowed)
-        near = nearest(key, allowed)
+    def unknown_key(self, key: str, holder: Node, allowed: Iterable[str], where: str, *, open_: bool = False) -> None:
+        """A key in `holder` that Olive would ignore, with the nearest one that it knows and that is not there yet."""
+        allowed, node = list(allowed), holder.value[key]
+        near = nearest(key, [name for name in allowed if holder.get(name) is None])
         message = f'"{key}" is no key of {where}; Olive would ignore it or fail on it.'
         severity: Severity = "error"
         if open_:
@@ -92,7 +95,8 @@ class Findings:
         else:
             hint = f"It takes {_listed(allowed)}." if allowed else "It takes no keys of its own."
             fix = Fix(f"Remove {key}", (Edit("remove", node.path),))
-        self.add("unknown_key", node, message, hint, severity=severity, at="key", fix=fix)
+        named = all(part for part in node.path.split("."))  # an edit's path cannot say an empty key
+        self.add("unknown_key", node, message, hint, severity=severity, at="key", fix=fix if named else None)
         self.unknown_keys.append(UnknownKey(self.problems[-1], key, node, near))
 
     def unknown_name(self, code: str, node: Node, message: str, allowed: Iterable[str]) -> None:
@@ -143,7 +147,7 @@ class Findings:
                 continue
             parameter = group.parameters.get(key)
             if parameter is None:
-                self.unknown_key(key, member, allowed, where, open_=group.open)
+                self.unknown_key(key, node, allowed, where, open_=group.open)
             else:
                 self.value(member, parameter, where, coerces=group.coerces, bounds=(bounds or {}).get(key))
         for name, parameter in group.parameters.items():
@@ -208,13 +212,16 @@ class Findings:
         """Text for a number and the like: pydantic turns it around, a plain function does not."""
         wanted = describe(parameter.type)
         plain = _number(value) if "number" in wanted else None
-        fix = None if plain is None else Fix(f"Write {plain:g}", (Edit("set", node.path, plain),))
+        if isinstance(plain, float) and "whole" in wanted:
+            plain = int(plain) if abs(plain) < _GREATEST else None
+        fix = None if plain is None else Fix(f"Write {plain}", (Edit("set", node.path, plain),))
+        hint = "Write it without quotes." if isinstance(value, str) else f"Write {wanted}."
         if coerces or (isinstance(value, int) and wanted == "true or false"):  # whoever asks only whether it is true
             message = f'"{parameter.name}" should be {wanted}; Olive makes it one from {show(value)}.'
-            self.add("coerced", node, message, "Write it without quotes.", severity="warning", fix=fix)
+            self.add("coerced", node, message, hint, severity="warning", fix=fix)
         else:
             message = f'"{parameter.name}" must be {wanted}, not {show(value)}.'
-            self.add("wrong_type", node, message, "Write it without quotes.", fix=fix)
+            self.add("wrong_type", node, message, hint, fix=fix)
 
 
 def _in_piece(edit: Edit, node: Node) -> Edit:

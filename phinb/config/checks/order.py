@@ -6,6 +6,7 @@ are followed beside them: whose is not merged yet, and what a pass does with it.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from phinb.config.checks.findings import Findings
@@ -23,34 +24,33 @@ _SPOKEN = {
 
 
 @dataclass
-class _Model:
+class FlowModel:
     """What the model is at this point of the flow.
 
-    kinds: what it may be; empty where nobody can tell. maker: who made it so. adapter: whose adapter is not merged yet
-    ("" for nobody), and the type of pass that trained it.
+    kinds: what it may be; empty where nobody can tell. maker: who made it so, and the type of that pass. adapter: whose
+    adapter is not merged yet ("" for nobody), and the type of pass that trained it.
     """
 
     kinds: frozenset[str] = frozenset()
     maker: str = "the input model"
+    maker_type: str = ""
     adapter: str = ""
     adapter_type: str = ""
 
 
-def check_order(findings: Findings) -> None:
-    """Follow the model through the passes. A type that is not known makes no guess about the rest."""
-    model = _first(findings)
+def check_order(findings: Findings) -> FlowModel | None:
+    """Follow the model through the passes: what comes out at the end. None where a mistake leaves no guess."""
+    model = first_model(findings)
     section = findings.root.get("passes")
     if section is not None and any(not node.is_mapping and not node.is_list for _, node in section.items()):
-        return  # told as a wrong type; what it should have been nobody knows
+        return None  # told as a wrong type; what it should have been nobody knows
     before = len(findings.problems)
     for entry in passes(findings.root):
         if entry.at:
             continue  # alternatives stand at one place in the order
         name = findings.schema.pass_name(entry.type)
-        if name is None:
-            return
-        if not _takes(findings, entry, name, model):
-            return
+        if name is None or not _takes(findings, entry, name, model):
+            return None
         if name in ADAPTER_PASSES:
             _train(findings, entry, name, model)
         elif name == "MergeAdapterWeights":
@@ -58,15 +58,16 @@ def check_order(findings: Findings) -> None:
         elif name == "ModelBuilder":
             _build(findings, entry, model)
         if any(problem.code == "pass_order" for problem in findings.problems[before:]):
-            return  # one thing in the wrong place is one mistake
+            return None  # one thing in the wrong place is one mistake
         _pass_on(findings.schema, entry, name, model)
+    return model
 
 
-def _first(findings: Findings) -> _Model:
+def first_model(findings: Findings) -> FlowModel:
     """The input model. One that is missing, or of no known type, is told elsewhere: it may be anything here."""
     given = findings.root.get("input_model")
     group = findings.schema.input_model(text(given.get("type"))) if given is not None else None
-    model = _Model(frozenset() if group is None else frozenset((group.name,)))
+    model = FlowModel(frozenset() if group is None else frozenset((group.name,)))
     adapter = given.get("adapter_path") if given is not None else None
     if adapter is not None and adapter.value is not None:
         model.adapter = "the input model"
@@ -77,7 +78,7 @@ def _wrong(findings: Findings, entry: PassEntry, message: str, hint: str) -> Non
     findings.add("pass_order", entry.node.get("type") or entry.node, message, hint, at="key")
 
 
-def _takes(findings: Findings, entry: PassEntry, name: str, model: _Model) -> bool:
+def _takes(findings: Findings, entry: PassEntry, name: str, model: FlowModel) -> bool:
     """Whether the pass can be given this model at all."""
     takes = set(findings.schema.pass_fact(name, "takes") or ())
     kinds = set(model.kinds)
@@ -88,13 +89,13 @@ def _takes(findings: Findings, entry: PassEntry, name: str, model: _Model) -> bo
         kinds = set(model.kinds)
     if not takes or not kinds or kinds & takes:
         return True
-    wanted, given = _speak(takes), _speak(set(model.kinds))
-    message = f'"{entry.name}" ({name}) takes {wanted}, but from {_quote(model.maker)} comes {given}.'
+    wanted, given = speak(takes), speak(set(model.kinds))
+    message = f'"{entry.name}" ({name}) takes {wanted}, but from {quote(model.maker)} comes {given}.'
     _wrong(findings, entry, message, _advise(findings, entry, name, model))
     return False
 
 
-def _advise(findings: Findings, entry: PassEntry, name: str, model: _Model) -> str:
+def _advise(findings: Findings, entry: PassEntry, name: str, model: FlowModel) -> str:
     if model.maker == "the input model":
         if name == "ModelBuilder" and "HfModel" in model.kinds:
             return "metadata_only is for an ONNX model that exists already; remove it to build the model."
@@ -107,18 +108,18 @@ def _advise(findings: Findings, entry: PassEntry, name: str, model: _Model) -> s
     if name == "ModelBuilder" and "ONNXModel" in model.kinds:
         return "Build once: remove one of the two."
     if name in (*ADAPTER_PASSES, "MergeAdapterWeights"):
-        return f"Put it before {_quote(model.maker)}: what is ONNX already can be neither trained nor merged."
-    return f"Put it before {_quote(model.maker)}, or remove it."
+        return f"Put it before {quote(model.maker)}: what is ONNX already can be neither trained nor merged."
+    return f"Put it before {quote(model.maker)}, or remove it."
 
 
-def _train(findings: Findings, entry: PassEntry, name: str, model: _Model) -> None:
+def _train(findings: Findings, entry: PassEntry, name: str, model: FlowModel) -> None:
     if model.adapter:
-        message = f'"{entry.name}" trains an adapter, but the one of {_quote(model.adapter)} is not merged yet.'
+        message = f'"{entry.name}" trains an adapter, but the one of {quote(model.adapter)} is not merged yet.'
         _wrong(findings, entry, message, "Put a MergeAdapterWeights pass between them.")
     model.adapter, model.adapter_type = entry.name, name
 
 
-def _merge(findings: Findings, entry: PassEntry, model: _Model) -> None:
+def _merge(findings: Findings, entry: PassEntry, model: FlowModel) -> None:
     if not model.adapter:
         message = f'"{entry.name}" merges an adapter, but no pass before it makes one.'
         _wrong(findings, entry, message, "Put a LoRA or QLoRA pass before it, or remove it.")
@@ -144,7 +145,7 @@ def _tell_of_qlora(findings: Findings, entry: PassEntry, trained: str) -> None:
     findings.add("qlora_merge", node, message, hint, severity="warning", at="key")
 
 
-def _build(findings: Findings, entry: PassEntry, model: _Model) -> None:
+def _build(findings: Findings, entry: PassEntry, model: FlowModel) -> None:
     """ModelBuilder puts an unmerged LoRA adapter beside each weight; it knows no other kind of adapter.
 
     Measured on phinb://tiny in int4, KL divergence from the trained model: LoRA merged 0.0002, not merged 0.0084. A
@@ -159,7 +160,7 @@ def _build(findings: Findings, entry: PassEntry, model: _Model) -> None:
         _wrong(findings, entry, message, "Put a MergeAdapterWeights pass between them.")
     elif text(entry.node.get("precision")) == "int4":
         message = (
-            f'The adapter of {_quote(model.adapter)} is not merged: "{entry.name}" rounds its small matrices to int4 '
+            f'The adapter of {quote(model.adapter)} is not merged: "{entry.name}" rounds its small matrices to int4 '
             "as well, and comes out farther from the trained model than it would from a merged one."
         )
         node = entry.node.get("type") or entry.node
@@ -168,25 +169,26 @@ def _build(findings: Findings, entry: PassEntry, model: _Model) -> None:
     model.adapter, model.adapter_type = "", ""
 
 
-def _pass_on(schema: Schema, entry: PassEntry, name: str, model: _Model) -> None:
+def _pass_on(schema: Schema, entry: PassEntry, name: str, model: FlowModel) -> None:
     """What comes out of the pass: the kinds that it gives, or what it was given where it keeps that."""
     gives = frozenset(schema.pass_fact(name, "gives") or ())
     takes = frozenset(schema.pass_fact(name, "takes") or ())
     if not gives:
-        model.kinds, model.maker = frozenset(), entry.name
+        model.kinds, model.maker, model.maker_type = frozenset(), entry.name, name
     elif gives != model.kinds:
         kept = model.kinds & gives if takes == gives and len(gives) > 1 else frozenset()  # each kind to its own
         model.kinds = kept or gives
-        model.maker = entry.name if not kept else model.maker
+        if not kept:
+            model.maker, model.maker_type = entry.name, name
 
 
 def _is_true(node: Node | None) -> bool:
     return node is not None and node.value is True
 
 
-def _speak(kinds: set[str]) -> str:
+def speak(kinds: Collection[str]) -> str:
     return " or ".join(_SPOKEN.get(kind, f"{kind}") for kind in sorted(kinds))
 
 
-def _quote(name: str) -> str:
+def quote(name: str) -> str:
     return name if name == "the input model" else f'"{name}"'

@@ -5,13 +5,13 @@ from __future__ import annotations
 from phinb.config.checks.building import check_building
 from phinb.config.checks.engine import check_reference
 from phinb.config.checks.findings import Findings, sentence
-from phinb.config.checks.order import check_order
+from phinb.config.checks.order import FlowModel, check_order
 from phinb.config.checks.pass_rules import check_pass_rules
 from phinb.config.checks.rules import ADAPTER, NOT_NULL, PASS_CHOICES
 from phinb.config.checks.training import check_training
 from phinb.config.document import Node
 from phinb.config.schema import Group, Parameter
-from phinb.config.sections import ADAPTER_PASSES, PassEntry, passes, text
+from phinb.config.sections import ADAPTER_PASSES, PassEntry, metrics_of, passes, text
 from phinb.config.upgrades.passes import GONE_PASSES
 from phinb.config.value_types import fits, show
 from phinb.types import Edit, Fix
@@ -20,18 +20,18 @@ _ENTRY_KEYS = ("type", "host", "evaluator")
 _SPECIAL_VALUES = ("DEFAULT_VALUE", "SEARCHABLE_VALUES")
 
 
-def check_passes(findings: Findings) -> None:
-    """Every pass, then what they are in their order."""
+def check_passes(findings: Findings) -> FlowModel | None:
+    """Every pass, then what they are in their order: the model that they make, None where nobody can tell."""
     section = findings.root.get("passes")
     if section is None:
-        return
+        return None
     if section.value is None:
         findings.add("wrong_type", section, '"passes" is null: Olive fails on it.', "Remove it, or name the passes.")
-        return
+        return None
     if not section.is_mapping:
         hint = 'Write {"lora": {"type": "LoRA", ...}, "merge": {"type": "MergeAdapterWeights"}}.'
         findings.add("wrong_type", section, '"passes" must be a mapping of names to passes.', hint)
-        return
+        return None
     for name, node in section.items():
         if not node.is_mapping and not (node.is_list and all(entry.is_mapping for entry in node.entries())):
             findings.add("wrong_type", node, f'The pass "{name}" must be a mapping.', 'With at least a "type".')
@@ -39,7 +39,7 @@ def check_passes(findings: Findings) -> None:
             _check_alternatives(findings, name, node)
     for entry in passes(findings.root):
         _check_pass(findings, entry)
-    check_order(findings)
+    return check_order(findings) if section.value else None
 
 
 def searches(findings: Findings) -> bool:
@@ -99,11 +99,18 @@ def _check_pass(findings: Findings, entry: PassEntry) -> None:
 
 
 def _fails_by_name(findings: Findings, node: Node, key: str) -> bool:
-    """Olive 0.13 reads the evaluator of a pass before it looks its name up."""
+    """Olive 0.13 reads the evaluator of a pass before it looks names up: its own, and those of data configs in it."""
     reason = findings.schema.defect("pass_evaluator")
-    if key != "evaluator" or not isinstance(node.value, str) or not reason:
+    if key != "evaluator" or not reason:
         return False
-    hint = "Put its definition in place of the name, or name it on the outermost level, for all passes."
+    hint = "Name it on the outermost level instead: it measures what the last pass makes."
+    for metric in metrics_of(node):
+        data = metric.get("data_config")
+        if data is not None and isinstance(data.value, str):
+            message = f"The installed Olive fails on a data config that an evaluator in a pass names ({reason})."
+            findings.add("olive_fails", data, message, hint)
+    if not isinstance(node.value, str):
+        return False
     findings.add("olive_fails", node, f"The installed Olive fails on an evaluator that a pass names ({reason}).", hint)
     return True
 
@@ -128,7 +135,7 @@ def _check_parameters(findings: Findings, node: Node, group: Group, where: str) 
         if key in _ENTRY_KEYS:
             continue
         if parameter is None:
-            findings.unknown_key(key, member, allowed, where, open_=group.open)
+            findings.unknown_key(key, node, allowed, where, open_=group.open)
         elif not key.endswith("data_config") and key != "training_args":
             _check_parameter(findings, member, parameter, group, where)
     for name, parameter in group.parameters.items():

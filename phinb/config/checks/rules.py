@@ -111,6 +111,8 @@ ENGINE: Mapping[str, Bounds] = {
 PHINB: Mapping[str, Bounds] = {
     "eval_split": Bounds(0, 1, open_low=True, open_high=True),
     "seed": Bounds(0, 2**32 - 1),
+    "samples_every": Bounds(1),
+    "samples_tokens": Bounds(1, 1024),
 }
 
 _DTYPES = ("bfloat16", "float16", "float32")

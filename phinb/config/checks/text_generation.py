@@ -16,12 +16,14 @@ def check_text_generation(findings: Findings, config: Node) -> None:
     node = config.get("pre_process_data_config")
     if component_type(findings, config, "pre_process_data_config") != TEXT_GENERATION:
         return
-    if node is None or not node.is_mapping:
-        _warn_of_join(findings, node or config)
+    if node is None or node.value is None:
+        _warn_of_join(findings, node or config, f"{config.path}.pre_process_data_config.strategy")
         return
+    if not node.is_mapping:
+        return  # told as a wrong type
     strategy = node.get("strategy")
     if strategy is None:
-        _warn_of_join(findings, node)
+        _warn_of_join(findings, node, place_of_new_key(node, "strategy"))
     name = text(strategy) or "join"
     _check_strategy_needs(findings, node, name)
     _check_padding(findings, node, name)
@@ -93,11 +95,11 @@ def _absent(node: Node, key: str) -> bool:
     return member is None or member.value is None
 
 
-def _warn_of_join(findings: Findings, node: Node) -> None:
+def _warn_of_join(findings: Findings, node: Node, place: str) -> None:
     message = (
         "No strategy is named; Olive's default joins all rows and cuts them into sequences of max_seq_len (1024). "
         "Data that fills no sequence gives none at all."
     )
     hint = 'One row a sequence is "strategy": "line-by-line"; if joining is meant, write "join".'
-    fix = Fix("Line by line", (Edit("set", place_of_new_key(node, "strategy"), "line-by-line"),))
+    fix = Fix("Line by line", (Edit("set", place, "line-by-line"),))
     findings.add("default_join", node, message, hint, severity="warning", at="key", fix=fix)

@@ -21,7 +21,10 @@ def check_training(findings: Findings, entry: PassEntry, name: str) -> None:
             return
         where = f'training_args of the pass "{entry.name}"'
         group = findings.schema.training_args(findings.schema.training_model(name))
-        findings.group(arguments, group, where, also=["fp16"], bounds=TRAINING)
+        findings.group(arguments, group, where, also=["fp16", "extra_args"], bounds=TRAINING)
+        extra = arguments.get("extra_args")
+        if extra is not None and extra.value is not None:  # a mapping has been dissolved by the upgrade
+            findings.add("wrong_type", extra, '"extra_args" must be a mapping.', "Write its keys beside it.", at="key")
         evaluates = _evaluates(findings, entry)
         _check_steps(findings, arguments, evaluates=evaluates)
         _check_precision(findings, arguments)

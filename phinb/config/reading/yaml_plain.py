@@ -29,6 +29,8 @@ _LINE = re.compile(
     r"([ \t]*+(?:(?<![^\s])#[^\n]*+)?\r?(?:\n|\Z))"
 )
 _STEP = 6
+_AT_ONCE = 8_000
+"""Characters that are cut into lines at a time."""
 _OPENING = re.compile(r"(?:[ ]*(?:#[^\n]*)?\r?\n)*---[ ]*\r?\n")
 _FLOW = re.compile(rf"\s*+({_DOUBLE}|{_SINGLE}|{_NUMBER}|{_FLOW_TEXT}|[\[\]{{}},:])")
 _ODD = re.compile("[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]|\r(?!\n)")
@@ -111,16 +113,21 @@ class _Reader:
 
     def _lines(self) -> Iterator[tuple[str, str, str, str, int, int]]:
         """The parts of each line: what it begins with, key, colon, value; the offsets of key and value."""
-        opening = _OPENING.match(self.lines.text)
+        text = self.lines.text
+        opening = _OPENING.match(text)
         start = opening.end() if opening else 0
-        parts = _LINE.split(self.lines.text[start:])
-        if any(parts[::_STEP]):
-            raise _GiveUpError
-        lengths = list(map(len, parts))
-        lengths[0] = start
-        ends = list(accumulate(lengths))
-        columns = (parts[number::_STEP] for number in range(1, 5))
-        return zip(*columns, ends[1:-1:_STEP], ends[3:-1:_STEP], strict=True)
+        while start < len(text):
+            # Some lines at a time: what was read of them is gone before the next, and the memory is used again.
+            end = text.find("\n", start + _AT_ONCE) + 1 or len(text)
+            parts = _LINE.split(text[start:end])
+            if any(parts[::_STEP]):
+                raise _GiveUpError
+            lengths = list(map(len, parts))
+            lengths[0] = start
+            ends = list(accumulate(lengths))
+            columns = (parts[number::_STEP] for number in range(1, 5))
+            yield from zip(*columns, ends[1:-1:_STEP], ends[3:-1:_STEP], strict=True)
+            start = end
 
     def _line(self, lead: str, key: str, colon: str, raw: str, key_offset: int, offset: int) -> None:
         """Any line that holds something."""

@@ -19,7 +19,7 @@ from phinb.config.schema import Schema
 from phinb.config.upgrade import upgrade
 from phinb.config.writing.rewriting import CannotWriteError
 from phinb.config.writing.texts import source_of, write_source
-from phinb.config.writing.trees import Trail, at, follow, pruned, remove, rename, set_value
+from phinb.config.writing.trees import Trail, ambiguous_name, at, follow, pruned, remove, rename, set_value
 from phinb.errors import PhinbError
 from phinb.types import Edit
 
@@ -36,6 +36,7 @@ def edit_source(reading: Reading, edits: Sequence[Edit], schema: Schema) -> Sour
     """
     for edit in edits:
         _check(edit, reading)
+        _check_names(edit, reading)
         try:
             reading = _Editing(reading, schema).carry_out(edit)
         except CannotWriteError as error:
@@ -209,6 +210,16 @@ def _check(edit: Edit, reading: Reading) -> None:
     if edit.kind == "set" and not _is_plain(edit.value):
         message = f'The value for "{edit.path}" is none that JSON can hold: {edit.value!r}.'
         raise PhinbError(message, "Use text, finite numbers, true or false, None, lists and dicts.")
+
+
+def _check_names(edit: Edit, reading: Reading) -> None:
+    """Raises PhinbError where a name with a dot makes it unsure what a path means: nothing of the user's is risked."""
+    for document in reading.documents:
+        if document.outermost is None or edit.source not in ("", document.source):
+            continue
+        if name := ambiguous_name(document.outermost, edit.path):
+            message = f'"{edit.path}" can mean two places: the name "{name}" holds a dot.'
+            raise PhinbError(message, f"Rename it in the text first, for example to {name.replace('.', '_')}.")
 
 
 def _is_plain(value: Any) -> bool:

@@ -134,7 +134,7 @@ def _lead(part: Part, number: int, frame: Frame) -> str:
         return lead
     if number == 0:
         return manner.separator if manner.spread else ""
-    if part.first or not lead:
+    if part.first:
         return manner.separator + lead.strip() + (" " if lead.strip() else "")
     return lead
 

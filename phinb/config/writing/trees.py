@@ -33,6 +33,20 @@ def follow(root: Node, path: str) -> tuple[Trail, str]:
     return tuple(trail), rest
 
 
+def ambiguous_name(root: Node, path: str) -> str:
+    """The name on the way along a path that is not the only one that fits: "a.b" beside "a". "" where each is."""
+    trail, _ = follow(root, path)
+    node, rest = root, path
+    for key in trail:
+        fitting = _fitting(_names_in(node), rest)
+        if len(fitting) > 1:
+            return max(fitting, key=len)
+        step = _step(node, rest)
+        assert step is not None
+        node, rest = node.value[key], rest[len(step[1]) + 1 :]
+    return ""
+
+
 def at(root: Node, trail: Trail) -> Node:
     """The node at the end of a trail."""
     for key in trail:
@@ -129,8 +143,17 @@ def _step(node: Node, path: str) -> tuple[str | int, str] | None:
     return (names.index(name), name) if name is not None else None
 
 
+def _names_in(node: Node) -> list[str]:
+    """The names that a path can go on with: a mapping's keys, or the names of a list's entries."""
+    return list(node.value) if node.is_mapping else [name for entry in node.entries() if (name := _name_of(entry))]
+
+
+def _fitting(names: Iterable[str], path: str) -> list[str]:
+    return [name for name in names if path == name or path.startswith(f"{name}.")]
+
+
 def _longest(names: Iterable[str], path: str) -> str | None:
-    return max((name for name in names if path == name or path.startswith(f"{name}.")), key=len, default=None)
+    return max(_fitting(names, path), key=len, default=None)
 
 
 def _name_of(entry: Node) -> str:

@@ -1,0 +1,84 @@
+"""How fast this machine trains a model of a shape: measured once (step_probe.py), remembered in the cache."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+
+from phinb import folders
+from phinb.models.shape import ModelShape
+from phinb.workflow.devices import list_gpus, read_processor
+from phinb.workflow.process import worker_environment
+from phinb.workflow.reuse import hash_settings
+from phinb.workflow.store import write_atomically
+
+TIMEOUT_S = 60.0
+"""Loading torch from a cold disk included."""
+
+BUSY = 0.35
+"""A share of the processor from which on what was measured says little (0.1 to 0.2 when all is quiet)."""
+
+AGAIN_S = 300.0
+"""Seconds after which what was disturbed is measured again."""
+
+Speed = Mapping[str, float]
+"""Seconds a token by "float32", "bfloat16", and each with "+checkpointing": padding counted, forward and backward."""
+
+
+def find_speed(shape: ModelShape, *, measure: bool) -> Speed | None:
+    """The speed as it was measured here before; with `measure` it is measured where it was not (about 5 s, once).
+
+    None where it is not known, other programs were at work meanwhile, or torch cannot be had.
+    """
+    key = hash_settings(asdict(shape), _machine())
+    path = folders.cache() / "speed" / f"{key}.json"
+    found = _read(path)
+    if measure and (found is None or (_is_disturbed(found) and time.time() - path.stat().st_mtime > AGAIN_S)):
+        found = _measure(shape)
+        if found is not None:
+            with contextlib.suppress(OSError):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_atomically(path, json.dumps(found))
+    return None if found is None or _is_disturbed(found) else found
+
+
+def _read(path: Path) -> Speed | None:
+    with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
+        return {str(name): float(value) for name, value in json.loads(path.read_text(encoding="utf-8")).items()}
+    return None
+
+
+def _is_disturbed(speed: Speed) -> bool:
+    return speed.get("busy", 0.0) > BUSY
+
+
+def _measure(shape: ModelShape) -> Speed | None:
+    asked = json.dumps(asdict(shape))
+    command = [sys.executable, "-P", "-m", "phinb.workflow.step_probe", asked]
+    try:
+        done = subprocess.run(
+            command, env=worker_environment(), cwd=Path.home(), capture_output=True, timeout=TIMEOUT_S, check=True
+        )
+        values = json.loads(done.stdout)
+        return {str(name): float(value) for name, value in values.items()}
+    except (OSError, ValueError, AttributeError, subprocess.SubprocessError):
+        return None
+
+
+def _machine() -> list[object]:
+    """What a speed depends on beside the model."""
+    try:
+        torch = metadata.version("torch")
+    except metadata.PackageNotFoundError:
+        torch = ""
+    threads = os.environ.get("OMP_NUM_THREADS", "")
+    return [platform.node(), read_processor(), os.cpu_count(), threads, torch, list_gpus()]

@@ -1,0 +1,151 @@
+"""What a training pass has to carry: its settings, and the sequences as its data config makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import ceil
+from typing import Any
+
+from phinb.data.preview import Preview
+from phinb.data.statistics import count_held_out
+from phinb.data.trainer import find_trainer
+from phinb.types import Effective
+from phinb.workflow.checkpoints import is_training
+
+DEFAULT_MODULES: Mapping[str, tuple[str, ...]] = {"phi3": ("o_proj", "qkv_proj")}
+"""What Olive takes where target_modules is not given (olive.common.hf.mappings); for all others q_proj and v_proj."""
+
+ALL_LINEAR = ("QLoRA", "LoftQ")
+"""Passes that train every linear layer, whatever target_modules says."""
+
+
+@dataclass(frozen=True)
+class TrainingLoad:
+    """One training pass. `path` is the pass's (passes.lora), `data` its data config's name.
+
+    dtype: float32, float16 or bfloat16. modules: the layers with an adapter, None for all linear ones. batch,
+    eval_batch: sequences a batch. width: tokens of the widest batch; mean_width: tokens a sequence, padding counted;
+    grouped_width, random_width: the same with each batch as wide as its longest, grouped by length or drawn;
+    full_width: without padding. steps: optimizer steps in all. Where nobody knows, None. exact: whether all rows were
+    counted.
+    """
+
+    path: str
+    kind: str
+    data: str
+    dtype: str
+    checkpointing: bool
+    batch: int
+    accumulation: int
+    rank: int
+    dropout: float
+    modules: tuple[str, ...] | None
+    sampling: str = "random"
+    eval_batch: int | None = None
+    width: int | None = None
+    mean_width: float | None = None
+    grouped_width: float | None = None
+    random_width: float | None = None
+    full_width: float | None = None
+    steps: int | None = None
+    exact: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.path.removeprefix("passes.")
+
+    @property
+    def step_tokens(self) -> float | None:
+        """Tokens that one optimizer step computes, padding counted."""
+        return None if self.mean_width is None else self.batch * self.accumulation * self.mean_width
+
+    @property
+    def quantized(self) -> bool:
+        return self.kind in ALL_LINEAR
+
+
+def read_loads(config: Any, previews: tuple[Preview, ...], architecture: str = "") -> list[TrainingLoad]:
+    """The training passes of a Config in order, with what `previews` tell of their data."""
+    effective: Mapping[str, Effective] = config.effective()
+    found = []
+    for name, kind in config.passes.items():
+        path = f"passes.{name}"
+        if isinstance(kind, str) and is_training(kind) and f"{path}.train_data_config" in effective:
+            found.append(_read(config, effective, path, kind, previews, architecture))
+    return found
+
+
+def _read(
+    config: Any, effective: Mapping[str, Effective], path: str, kind: str, previews: tuple[Preview, ...], arch: str
+) -> TrainingLoad:
+    def value(key: str, default: Any) -> Any:
+        entry = effective.get(f"{path}.{key}")
+        return default if entry is None or entry.value is None else entry.value
+
+    data = str(value("train_data_config", ""))
+    modules: Any = value("target_modules", None)
+    if kind in ALL_LINEAR:
+        modules = None
+    elif not isinstance(modules, list):
+        modules = DEFAULT_MODULES.get(arch, ("q_proj", "v_proj"))
+    load = TrainingLoad(
+        path=path,
+        kind=kind,
+        data=data,
+        dtype=str(value("torch_dtype", "bfloat16")),
+        checkpointing=value("training_args.gradient_checkpointing", True) is not False,
+        batch=_whole(value("training_args.per_device_train_batch_size", 8), 8),
+        accumulation=_whole(value("training_args.gradient_accumulation_steps", 1), 1),
+        rank=_whole(value("r", 64), 64),
+        dropout=float(value("lora_dropout", 0.05)),
+        modules=None if modules is None else tuple(map(str, modules)),
+        sampling=str(value("training_args.train_sampling_strategy", "random")),
+        eval_batch=_whole(value("training_args.per_device_eval_batch_size", 8), 8)
+        if value("eval_data_config", "")
+        else None,
+    )
+    seen = next((one for one in previews if one.name == data), None)
+    if seen is None or not seen.stats.sequences:
+        return load
+    return _with_data(load, seen, steps=_count_steps(config, load, seen))
+
+
+def _with_data(load: TrainingLoad, seen: Preview, steps: int | None) -> TrainingLoad:
+    stats, recipe = seen.stats, seen.scan.recipe if seen.scan else None
+    filled = recipe is not None and (recipe.pads or recipe.joins)
+    widest = stats.max_seq_len if filled or not stats.lengths else min(max(stats.lengths), stats.max_seq_len or 10**9)
+    full = stats.tokens / stats.sequences
+
+    def padded(how: str) -> float | None:
+        share = stats.padding.get(how)
+        return None if share is None else full / (1 - share)
+
+    return replace(
+        load,
+        width=widest,
+        mean_width=padded("configured") or (float(stats.max_seq_len) if filled and stats.max_seq_len else full),
+        grouped_width=padded("grouped"),
+        random_width=padded("random"),
+        full_width=full,
+        steps=steps,
+        exact=stats.exact,
+    )
+
+
+def _count_steps(config: Any, load: TrainingLoad, seen: Preview) -> int | None:
+    """max_steps, else the epochs' steps, which only all rows tell."""
+    trainer = find_trainer(config, load.data)
+    if trainer is None:
+        return None
+    if trainer.max_steps is not None:
+        return trainer.max_steps
+    if not seen.stats.exact:
+        return None
+    training = seen.stats.sequences - count_held_out(seen.stats.sequences, trainer.eval_split)
+    an_epoch = max(ceil(ceil(training / trainer.batch_size) / trainer.accumulation), 1)
+    return ceil(trainer.epochs * an_epoch)
+
+
+def _whole(value: Any, default: int) -> int:
+    return value if isinstance(value, int) and value > 0 else default
