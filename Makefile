@@ -56,10 +56,10 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow and not browser and not hub and not gpu and not azure_live"
 
-# Two workers, a file of tests each; the browser's tests come after, as they look at how fast things appear.
-test: setup browser
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser"
-	$(BIN)/python -m pytest -m browser
+# Two workers, a file of tests each. The quickstart, the longest of all, begins first among the browser's.
+test: setup browser demo-model
+	$(BIN)/python -m pytest -n 2 --dist loadfile --durations 25 -m "not browser"
+	$(BIN)/python -m pytest -n 2 --dist loadfile --durations 10 -m browser
 
 bench: demo-model
 	$(BIN)/python -m tests.benchmarks

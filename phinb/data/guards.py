@@ -137,7 +137,10 @@ def _check_trained(seen: Evidence) -> list[Problem]:
     longest = max(stats.lengths, default=0)
     cut = bool(stats.truncated_rows) and not seen.tokenizer.cuts_left
     where, fix, hint = seen.path, None, "Look at them in the preview."
-    if recipe.chat_template and not cut:
+    if recipe.max_seq_len == 1:
+        why, where = "a sequence of one token has nothing to predict it from", f"{seen.path}.max_seq_len"
+        fix, hint = _lengthen(seen, longest)
+    elif recipe.chat_template and not cut:
         why = f"no message of the role {recipe.trained_field!r} is in it"
         where, hint = f"{seen.path}.message_col", "Look at the roles of the messages."
     elif cut and barren < stats.sequences and stats.truncated_answers:
@@ -182,7 +185,7 @@ def _check_end(seen: Evidence) -> list[Problem]:
         )
         return [Problem("warning", "end_missing", message, seen.path, hint=_ways_to_end(seen))]
     where, fix = seen.path, None
-    if stats.truncated_rows >= stats.rows - stats.empty_rows and not recipe.joins:
+    if stats.truncated_rows >= min(stats.rows - stats.empty_rows, stats.sequences) and not recipe.joins:
         why, where = f"max_seq_len {recipe.max_seq_len} cuts it off", f"{seen.path}.max_seq_len"
         fix, hint = _lengthen(seen, max(stats.lengths))
     elif recipe.chat_template:
@@ -190,8 +193,15 @@ def _check_end(seen: Evidence) -> list[Problem]:
     elif not recipe.add_special_tokens:
         why, hint, where = "nothing writes one", _ways_to_end(seen), f"{seen.path}.add_special_tokens"
         fix = _end_texts(seen)
-    else:
+    elif list(seen.tokenizer.encode(str(seen.tokenizer.eos)).ids) != [seen.tokenizer.eos_id]:
         why, hint = f"the texts end in {seen.tokenizer.eos}, which is no token", "Look at the tokenizer's files."
+    else:
+        longest = max(stats.lengths)
+        why = "no row ends within a sequence"
+        hint = f'Set "strategy" to "line-by-line" and "max_seq_len" to {longest}, or shorten the rows.'
+        limit = seen.tokenizer.max_length
+        if limit is None or longest <= limit:
+            fix = set_values("Make a sequence of each row", seen.path, strategy="line-by-line", max_seq_len=longest)
     message = f"No sequence has an end of sequence in its loss ({why}): the model never learns to stop."
     return [Problem("warning", "no_end_of_sequence", message, where, hint=hint, fix=fix)]
 

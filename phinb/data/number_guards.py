@@ -40,6 +40,12 @@ def check_batches(stats: DataStats, trainer: Trainer) -> list[Problem]:
         fix = set_values(f"Make batches of {fitting}", where, per_device_train_batch_size=fitting)
         hint = f'Set "per_device_train_batch_size" to {fitting}, or give more rows.'
         path = f"{where}.per_device_train_batch_size"
+        if trainer.drops_last:
+            message = (
+                f"Nothing is trained on: a batch takes {trainer.batch_size} sequences, there are {sequences} to train "
+                "on, and dataloader_drop_last leaves out a batch that is not full."
+            )
+            return [Problem("error", "no_full_batch", message, path, hint=hint, fix=fix)]
         problems.append(Problem("warning", "batch_too_large", message, path, hint=hint, fix=fix))
     elif trainer.batch_size * trainer.accumulation > sequences and trainer.accumulation > 1:
         each = trainer.batch_size * trainer.accumulation
@@ -103,7 +109,7 @@ def check_shares(stats: DataStats, recipe: Recipe, path: str) -> list[Problem]:
         problems.append(Problem("warning", "joining_loses", message, f"{path}.strategy", hint=hint, fix=fix))
     waste = stats.padding.get("configured", 0.0)
     if recipe.pads and waste > WASTED:
-        message = f"{waste:.0%} of what is trained on is padding: every sequence is filled up to {recipe.max_seq_len}."
+        message = f"{waste:.0%} of each batch is padding: every sequence is filled up to {recipe.max_seq_len}."
         fix = set_values("Pad each batch to its longest sequence", path, pad_to_max_len=False)
         where, hint = f"{path}.pad_to_max_len", 'Set "pad_to_max_len" to false: batches are padded as they need it.'
         problems.append(Problem("info", "padding_waste", message, where, hint=hint, fix=fix))

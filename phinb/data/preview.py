@@ -161,6 +161,7 @@ def open_scan(config: Configuration, data: str | None = None, *, progress: Repor
         batch_size=trainer.batch_size if trainer else None,
         accumulation=trainer.accumulation if trainer else None,
         sampling=trainer.sampling if trainer else "random",
+        drops_last=trainer.drops_last if trainer else False,
         eval_split=trainer.eval_split if trainer else None,
         trained_field=trained_field,
         answer=answer if not params.get("chat_template") else None,

@@ -5,6 +5,7 @@ Names, defaults and forbidden combinations are those of olive.data.component.tex
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -106,6 +107,9 @@ def check_recipe(recipe: Recipe, path: str) -> list[Problem]:
     def report(name: str, code: str, message: str, hint: str, *, warning: bool = False) -> None:
         problems.append(Problem("warning" if warning else "error", code, message, f"{path}.{name}", hint=hint))
 
+    for name in _find_halves(recipe):
+        message = f"{name} holds half of a character, which no tokenizer takes."
+        report(name, "bad_value", message, "Write the whole character, or take it out.")
     if recipe.strategy not in STRATEGIES:
         report(
             "strategy", "bad_value", f"There is no strategy {recipe.strategy!r}.", f"Known: {', '.join(STRATEGIES)}."
@@ -130,6 +134,12 @@ def check_recipe(recipe: Recipe, path: str) -> list[Problem]:
         hint = 'Set "use_attention_mask" to true, or "pad_to_max_len" to false.'
         report("use_attention_mask", "contradiction", "Padding needs the attention mask.", hint)
     return problems
+
+
+def _find_halves(recipe: Recipe) -> list[str]:
+    """The parameters whose texts have lone surrogates, which JSON can write and UTF-8 cannot; templates apart."""
+    texts = {"joiner": recipe.joiner, "chat_template": recipe.chat_template}
+    return [name for name, text in texts.items() if isinstance(text, str) and re.search("[\ud800-\udfff]", text)]
 
 
 def _read_number(name: str, text: str, is_bool: bool) -> int | bool:

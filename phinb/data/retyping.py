@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from phinb.data.files import Sources
+from phinb.data.split import TERM
 from phinb.types import Problem
 
 LOOKED_AT = 1000
@@ -23,17 +24,17 @@ LOOKED_AT = 1000
 def find_retyped(read: Sequence[Mapping[str, Any]], sources: Sources, split: str, where: str) -> list[Problem]:
     """A warning for each column that was read otherwise than it is written, with the first row that shows it.
 
-    Compares the file's first rows; says nothing where the split does not begin with them.
+    `read` are the split's first rows, before any filter. They are compared with the rows of the first file that stand
+    in the same place; nothing is said where only the number of all rows would tell which these are.
     """
-    name, _, bounds = split.partition("[")
-    files = sources.files.get(name.strip(), ())
-    if len(files) != 1 or (bounds and not bounds.startswith(":")) or "+" in split:
+    name, begin, count = _find_place(split)
+    files = sources.files.get(name, ())
+    if not files or begin is None:
         return []
     problems: dict[str, Problem] = {}
     try:
-        for number, (raw, row) in enumerate(
-            islice(zip(_read_raw(files[0], sources), read, strict=False), LOOKED_AT), 1
-        ):
+        rows = islice(_read_raw(files[0], sources), begin, None)
+        for number, (raw, row) in enumerate(islice(zip(rows, read, strict=False), count), begin + 1):
             for column, written in raw.items():
                 if column in row and column not in problems and _shown(written) != _shown(row[column]):
                     message = (
@@ -45,6 +46,21 @@ def find_retyped(read: Sequence[Mapping[str, Any]], sources: Sources, split: str
     except (OSError, ValueError, csv.Error):
         pass  # a form that only the library reads
     return list(problems.values())
+
+
+def _find_place(split: str) -> tuple[str, int | None, int]:
+    """(the first split of an expression, the number of its first row, how many of its rows are surely the first ones);
+    the second is None where nobody can tell."""
+    first, *others = split.split("+")
+    match = TERM.fullmatch(first.strip())
+    if match is None:
+        return "", None, 0
+    start, end = int(match["start"] or 0), None if match["end"] is None else int(match["end"])
+    percent = bool(match["start_percent"] or match["end_percent"])
+    if start < 0 or (percent and start) or (others and end is not None and (percent or end < 0)):
+        return match["split"], None, 0
+    last = LOOKED_AT if percent or end is None or end < 0 else end - start
+    return match["split"], start, max(min(last, LOOKED_AT), 0)
 
 
 def _read_raw(file: Path, sources: Sources) -> Iterator[dict[str, Any]]:

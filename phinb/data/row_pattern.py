@@ -14,6 +14,9 @@ from collections.abc import Sequence
 from phinb.data.line_parsing import BadLine, parse_line
 from phinb.data.shapes import Schema, Shape, merge_row
 
+MOST_KEYS = 2000
+"""Keys of all forms together from which no expression is written: of 10,000 it takes five seconds."""
+
 MOST_FORMS = 8
 """Orders of keys that the expression knows; lines of others are parsed."""
 
@@ -86,6 +89,9 @@ class RowPattern:
     def _make_pattern(self, line: bytes) -> None:
         """Made ever more rarely: of hundreds of columns it takes as long as thousands of lines."""
         self._stale = False
+        if sum(map(len, self._forms)) > MOST_KEYS:
+            self._pattern = None
+            return
         self._next = self._parsed + 1 + self._parsed // 4
         if self._style is None:
             self._style = self._find_style(line)

@@ -8,7 +8,8 @@ through (row_filter.py).
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from threading import RLock
 from typing import Any, Protocol
 
@@ -127,11 +128,13 @@ class Rows:
         description: str = "",
         problems: tuple[Problem, ...] = (),
         if_empty: Problem | None = None,
+        files: Iterable[Path] = (),
     ) -> None:
         self._table = table
         self.description = description
         self._problems = list(problems)
         self._if_empty = if_empty
+        self._files = {file: _identify(file) for file in files}
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -145,6 +148,11 @@ class Rows:
     @property
     def problems(self) -> tuple[Problem, ...]:
         return tuple(self._problems)
+
+    @property
+    def outdated(self) -> bool:
+        """Whether a file that they come from is another one by now, or gone: what is known of them is of before."""
+        return any(_identify(file) != known for file, known in self._files.items())
 
     @property
     def ok(self) -> bool:
@@ -238,6 +246,15 @@ class Rows:
     def _blame(self, problem: Problem) -> None:
         if problem not in self._problems:
             self._problems.append(problem)
+
+
+def _identify(file: Path) -> tuple[int, int] | None:
+    """Size and time of the last change; None where there is no file."""
+    try:
+        stat = file.stat()
+    except OSError:
+        return None
+    return stat.st_size, stat.st_mtime_ns
 
 
 def _make_report(on_progress: Report | None, should_stop: ShouldStop | None) -> Report | None:

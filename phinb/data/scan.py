@@ -58,7 +58,8 @@ PAGE = 64
 class Scan:
     """One data config, as Olive gets it, under a tokenizer. Never raises for bad data: see `problems`.
 
-    `batch_size`, `accumulation` and `sampling` (train_sampling_strategy) are the trainer's; `eval_split` is the share
+    `batch_size`, `accumulation`, `sampling` (train_sampling_strategy) and `drops_last` (dataloader_drop_last) are the
+    trainer's; `eval_split` is the share
     of the sequences that training does not get; `trained_field` the column, or the role of a chat, that the loss is
     on (None: every token); `answer` the same for what counts as the answer, by default the trained field, else the
     template's last one. `others` are data configs, by name, whose rows had better not be among these. Relative paths
@@ -74,6 +75,7 @@ class Scan:
         batch_size: int | None = None,
         accumulation: int | None = None,
         sampling: str = "random",
+        drops_last: bool = False,
         eval_split: float | None = None,
         trained_field: str | None = None,
         answer: str | None = None,
@@ -81,7 +83,7 @@ class Scan:
     ) -> None:
         self.name = str(data_config.get("name", ""))
         self.path = f"data_configs.{self.name}.pre_process_data_config"
-        self.batching = Batching(batch_size, accumulation, sampling)
+        self.batching = Batching(batch_size, accumulation, sampling, drops_last)
         self.eval_split = eval_split
         self.done = False
         """Whether all rows are in the numbers."""
@@ -109,6 +111,11 @@ class Scan:
     def ok(self) -> bool:
         """Whether there is anything to show, as far as is known."""
         return not any(map(_stops, self.problems))
+
+    @property
+    def outdated(self) -> bool:
+        """Whether a file that is read has changed since: what is known is not what training would get."""
+        return self.rows.outdated or any(contents.rows.outdated for contents in self.others.values())
 
     @property
     def problems(self) -> list[Problem]:

@@ -68,12 +68,12 @@ def open_rows(data_config: Mapping[str, Any], folder: Path) -> Rows:
     sources = find_files(name, params, folder)
     problems = check_files(sources, path)
     if problems:
-        return _failed(*problems)
+        return Rows(None, "", tuple(problems), files=(*sources.every_file, *sources.missing))
     try:
         table = _open_table(sources, params, split, path)
         return _finish(table, sources, params, split, path)
     except Unreadable as error:
-        return _failed(error.problem)
+        return Rows(None, "", (error.problem,), files=sources.every_file)
 
 
 def read_rows(data_config: Mapping[str, Any], folder: Path, limit: int | None = None) -> FirstRows:
@@ -126,6 +126,7 @@ def _prepare(sources: Sources, split: str, path: str, report: Report | None, nee
 def _finish(table: Table, sources: Sources, params: Mapping[str, Any], split: str, path: str) -> Rows:
     """Rows of a table whose filters are known to name columns."""
     filters = params.get("col_filters") or {}
+    files = sources.every_file
     if not table.reach(1):
         raise Unreadable(_no_rows(sources.description, path))
     for name in filters:
@@ -134,12 +135,12 @@ def _finish(table: Table, sources: Sources, params: Mapping[str, Any], split: st
             hint = missing_column(name, table.columns)
             where = f"{path}.col_filters.{name}"
             raise Unreadable(Problem("error", "unknown_column", message, where, hint=hint))
+    first = table.read(0, min(LOOKED_AT, table.known))
+    problems = tuple(find_retyped(first, sources, split, f"{path}.data_files"))
     if filters:
         empty = _no_rows(sources.description, path, filtered=True)
-        return Rows(Filtered(table, filters), sources.description, if_empty=empty)
-    first = table.read(0, min(LOOKED_AT, table.known))
-    problems = find_retyped(first, sources, split, f"{path}.data_files")
-    return Rows(table, sources.description, tuple(problems))
+        return Rows(Filtered(table, filters), sources.description, problems, if_empty=empty, files=files)
+    return Rows(table, sources.description, problems, files=files)
 
 
 def _no_rows(description: str, path: str, *, filtered: bool = False) -> Problem:

@@ -22,11 +22,13 @@ MOST_NAMED = 20
 
 @dataclass(frozen=True)
 class Batching:
-    """How the trainer makes batches: sequences a batch, batches a step, which sequences (train_sampling_strategy)."""
+    """How the trainer makes batches: sequences a batch, batches a step, which sequences (train_sampling_strategy), and
+    whether a last batch that is not full is dropped (dataloader_drop_last)."""
 
     size: int | None = None
     accumulation: int | None = None
     sampling: str = "random"
+    drops_last: bool = False
 
 
 Place = tuple[int, int, int]
@@ -181,7 +183,7 @@ def summarize(
         empty_rows=tally.rows - tally.texts,
         lengths=tuple(lengths.tolist()),
         max_seq_len=recipe.max_seq_len,
-        steps_per_epoch=count_steps(training, batching.size, batching.accumulation),
+        steps_per_epoch=count_steps(training, batching.size, batching.accumulation, drops_last=batching.drops_last),
         exact=exact,
         lost_tokens=int((sequences.lengths[cut] - recipe.max_seq_len).sum()),
         truncated_answers=None if tally.answer is None else len(lost),
@@ -201,11 +203,15 @@ def summarize(
     )
 
 
-def count_steps(sequences: int, batch_size: int | None, accumulation: int | None) -> int | None:
-    """Optimizer steps of one epoch on one device (transformers.Trainer: the last batch and step may be smaller)."""
+def count_steps(
+    sequences: int, batch_size: int | None, accumulation: int | None, *, drops_last: bool = False
+) -> int | None:
+    """Optimizer steps of one epoch on one device (transformers.Trainer: the last step may be smaller, and the last
+    batch too, unless it is dropped)."""
     if batch_size is None or accumulation is None or not sequences:
         return None
-    return max(ceil(ceil(sequences / batch_size) / accumulation), 1)
+    batches = sequences // batch_size if drops_last else ceil(sequences / batch_size)
+    return ceil(batches / accumulation)
 
 
 def count_held_out(sequences: int, share: float | None) -> int:

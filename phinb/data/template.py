@@ -22,6 +22,12 @@ TEMPLATE = "template"
 _NO_NAME = set("\"'\n\r\t<>=,;")
 """Characters that show a brace to be meant as text: the inside of JSON or code."""
 
+_WIDE = re.compile(r"\d{5,}")
+"""In a format: characters to be filled up to, of which a kernel's memory may not hold so many."""
+
+_HALF = re.compile("[\ud800-\udfff]")
+"""Half of a character (a lone surrogate), which no tokenizer takes."""
+
 BRACES = "A brace that is text is written twice: {{ and }}."
 
 
@@ -150,6 +156,9 @@ def judge(piece: Piece, columns: Collection[str]) -> tuple[str, str, str]:
     """(code, message, hint) of what is wrong with a piece for rows of these columns; ("", "", "") if nothing is."""
     if piece.part is None:
         return "template_syntax", piece.message, piece.hint
+    if half := _HALF.search(piece.part.text + piece.part.spec):
+        message = f"The template holds half of a character: U+{ord(half[0]):04X}."
+        return "template_syntax", message, "Write the whole character, or take it out."
     name = piece.part.field
     if name is None or name in columns:
         return "", "", ""
@@ -229,6 +238,9 @@ def _refuse(name: str, spec: str, conversion: str | None) -> tuple[str, str]:
         )
     if "{" in spec:
         return f"The field {{{name}}} has a field inside its format: {spec}.", "Write the format out."
+    if _WIDE.search(spec):
+        message = f"The format of {{{name}}} asks for more than 9,999 characters: {spec}."
+        return message, "Write a smaller number."
     if conversion not in (None, "s", "r", "a"):
         return f"The field {{{name}}} has the unknown conversion !{conversion}.", "Known are !s, !r and !a."
     return "", ""

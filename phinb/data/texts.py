@@ -29,7 +29,7 @@ def make_texts(rows: Sequence[Row], recipe: Recipe, tokenizer: Tokenizer, first:
             texts.append(write(row))
         except PhinbError as error:
             raise PhinbError(f"Row {number}: {error.message}", error.hint) from error
-        except (TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
+        except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
             hint = "Every value of a text column has to be text; a template takes numbers too."
             raise PhinbError(f"Row {number} gives no text: {error}", hint) from error
     return texts
@@ -108,7 +108,7 @@ def missing_values(name: str, count: int, total: int, first: int, path: str) -> 
 def _writer(recipe: Recipe, tokenizer: Tokenizer) -> Callable[[Row], str]:
     if recipe.chat_template:
         template = recipe.chat_template if isinstance(recipe.chat_template, str) else None
-        return lambda row: tokenizer.render_chat(row[recipe.message_col], template=template)
+        return lambda row: tokenizer.render_chat(_read_messages(row, recipe.message_col), template=template)
     if recipe.text_template:
         template = recipe.text_template
         parse_template(template)  # refuses what reaches into values
@@ -118,6 +118,14 @@ def _writer(recipe: Recipe, tokenizer: Tokenizer) -> Callable[[Row], str]:
     if recipe.add_special_tokens:
         return lambda row: f"{tokenizer.bos} {plain(row)} {tokenizer.eos}"
     return plain
+
+
+def _read_messages(row: Row, column: str) -> Any:
+    messages = row[column]
+    if messages and not (isinstance(messages, list) and all(isinstance(message, Mapping) for message in messages)):
+        hint = 'It has to hold a list of messages, each with "role" and "content".'
+        raise PhinbError(f"{column} holds no conversation.", hint)
+    return messages
 
 
 def _check_names(names: Sequence[str], columns: Sequence[str], path: str) -> list[Problem]:

@@ -21,7 +21,8 @@ class Settings(Protocol):
 @dataclass(frozen=True)
 class Trainer:
     """`path` is the pass's in today's form (passes.lora). batch_size: sequences a batch; accumulation: batches a step;
-    max_steps: None where the epochs decide. eval_split: the share of the sequences that is held out."""
+    max_steps: None where the epochs decide. drops_last: whether a batch that is not full is left out
+    (dataloader_drop_last). eval_split: the share of the sequences that is held out."""
 
     path: str
     batch_size: int = 8
@@ -29,6 +30,7 @@ class Trainer:
     max_steps: int | None = None
     epochs: float = 3.0
     sampling: str = "random"
+    drops_last: bool = False
     eval_split: float | None = None
 
 
@@ -65,6 +67,7 @@ def _read(path: str, effective: Mapping[str, Effective], share: Any) -> Trainer 
         max_steps=steps if steps > 0 else None,
         epochs=float(epochs),
         sampling=str(value("train_sampling_strategy", _DEFAULTS.sampling)),
+        drops_last=value("dataloader_drop_last", _DEFAULTS.drops_last) is True,
         eval_split=None if named or not isinstance(share, int | float) else float(share),
     )
 

@@ -48,7 +48,15 @@ def render(
             add_generation_prompt=add_generation_prompt,
             **special,
         )
-    except (TemplateError, TypeError, KeyError) as error:
+    except (
+        TemplateError,
+        TypeError,
+        LookupError,
+        ValueError,
+        ArithmeticError,
+        AttributeError,
+        RecursionError,
+    ) as error:
         raise PhinbError(
             f"The chat template cannot render the conversation: {error}",
             'Each message needs "role" and "content"; some templates want the roles to alternate.',

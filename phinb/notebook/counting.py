@@ -72,6 +72,8 @@ class Counting:
 
     def begin(self) -> None:
         """Count on, in a thread, from where it was stopped; returns at once."""
+        if self.phase == "stopped":
+            self.phase = "counting"  # at once: who presses twice must not begin twice
         self._stop = threading.Event()
         stop = self._stop
         work = self._context.copy().run

@@ -168,6 +168,7 @@ class PreviewPanel:
         with self._lock:
             self._said = None
             try:
+                self._look_for_changes()
                 self._act(content)
             except PhinbError as error:
                 self._said = {"text": visible(f"{error.message} {error.hint}".strip()), "tone": "bad"}
@@ -175,6 +176,13 @@ class PreviewPanel:
                 # Nobody sees what a callback raises: it is told where the user looks.
                 self._said = {"text": visible(f"phinb itself failed: {type(error).__name__}: {error}"), "tone": "bad"}
             self._draw()
+
+    def _look_for_changes(self) -> None:
+        """What is shown must not be of files that are others by now: training would get these."""
+        scan = self._counting.scan
+        if scan is not None and scan.outdated and not self._closed:
+            self._said = {"text": "The data have changed on disk: they are counted anew.", "tone": "warn"}
+            self._hear()
 
     def _act(self, content: dict[str, Any]) -> None:
         actions = {

@@ -11,7 +11,7 @@ from phinb.config.training_defaults import KEPT
 from phinb.models.shape import ModelShape
 from phinb.workflow.checkpoints import is_training
 from phinb.workflow.history import Took, find_took
-from phinb.workflow.machine_speed import Speed
+from phinb.workflow.machine_speed import Speed, is_disturbed
 from phinb.workflow.memory import (
     adapter_parameters,
     build_memory,
@@ -156,7 +156,14 @@ def _training_time(
             around = max(took.seconds - took.steps * took.step_s, 0.0)
         return stepping + around, f"by the pace of run {took.run_id}"
     name = f"{load.dtype}+checkpointing" if load.checkpointing else load.dtype
-    if speed is not None and name in speed and shape is not None and load.mean_width and not load.quantized:
+    if (
+        speed is not None
+        and not is_disturbed(speed)
+        and name in speed
+        and shape is not None
+        and load.mean_width
+        and not load.quantized
+    ):
         # Attention's share grows with the width: width x attention_width multiplications a token and layer.
         further = (load.mean_width - WIDTH) * shape.attention_width / shape.layer_parameters
         seconds = speed[name] * (1 + max(further, 0.0)) * load.step_tokens * load.steps

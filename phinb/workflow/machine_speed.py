@@ -24,31 +24,38 @@ from phinb.workflow.store import write_atomically
 TIMEOUT_S = 60.0
 """Loading torch from a cold disk included."""
 
-BUSY = 0.35
-"""A share of the processor from which on what was measured says little (0.1 to 0.2 when all is quiet)."""
+BUSY = 0.15
+"""A share of the processor taken by other programs up to which the seconds are those of this machine."""
+
+TOO_BUSY = 0.6
+"""The same up to which two kinds of training, measured in turns, can at least be compared with each other."""
 
 AGAIN_S = 300.0
 """Seconds after which what was disturbed is measured again."""
 
+REVISION = 1
+"""Part of what a measurement is remembered by: raise it when step_probe.py measures otherwise."""
+
 Speed = Mapping[str, float]
-"""Seconds a token by "float32", "bfloat16", and each with "+checkpointing": padding counted, forward and backward."""
+"""Seconds a token by "float32", "bfloat16", and each with "+checkpointing": padding counted, forward and backward.
+"busy": the share of the processor that other programs took meanwhile."""
 
 
 def find_speed(shape: ModelShape, *, measure: bool) -> Speed | None:
     """The speed as it was measured here before; with `measure` it is measured where it was not (about 5 s, once).
 
-    None where it is not known, other programs were at work meanwhile, or torch cannot be had.
+    None where it is not known, other programs left too little of the processor, or torch cannot be had.
     """
-    key = hash_settings(asdict(shape), _machine())
+    key = hash_settings(REVISION, asdict(shape), _machine())
     path = folders.cache() / "speed" / f"{key}.json"
     found = _read(path)
-    if measure and (found is None or (_is_disturbed(found) and time.time() - path.stat().st_mtime > AGAIN_S)):
+    if measure and (found is None or (is_disturbed(found) and time.time() - path.stat().st_mtime > AGAIN_S)):
         found = _measure(shape)
         if found is not None:
             with contextlib.suppress(OSError):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 write_atomically(path, json.dumps(found))
-    return None if found is None or _is_disturbed(found) else found
+    return None if found is None or found.get("busy", 0.0) > TOO_BUSY else found
 
 
 def _read(path: Path) -> Speed | None:
@@ -57,7 +64,8 @@ def _read(path: Path) -> Speed | None:
     return None
 
 
-def _is_disturbed(speed: Speed) -> bool:
+def is_disturbed(speed: Speed) -> bool:
+    """Whether its seconds are too many; how its kinds compare with each other may hold all the same."""
     return speed.get("busy", 0.0) > BUSY
 
 

@@ -1,10 +1,10 @@
 """python -m phinb.workflow.step_probe JSON: how fast this machine trains a model of that shape, in about two seconds.
 
-Two decoder layers and the language model's head of the model's own sizes, with LoRA on every linear layer, go through
-forward and backward passes; the rest of the layers is counted, not run. JSON in: ModelShape's fields; JSON out:
-seconds a token for the whole model, by "float32", "bfloat16", each also with "+checkpointing", and "busy": the share
-(0 to 1) of the time in which the processor was not given to it. Loads torch alone, and uses the GPU where torch finds
-one.
+Two decoder layers of the model's own sizes, with LoRA on every linear layer, and the language model's head go through
+forward and backward passes; the other layers are counted, not run, and so is what checkpoints compute again. JSON in:
+ModelShape's fields; JSON out: seconds a token for the whole model, by "float32", "bfloat16", each also with
+"+checkpointing", and "busy": the share (0 to 1) of the processor that other programs took meanwhile. Loads torch alone,
+and uses the GPU where torch finds one.
 """
 
 from __future__ import annotations
@@ -18,41 +18,63 @@ from typing import Any
 from phinb.models.shape import ModelShape
 
 LAYERS = 2
-BATCH, WIDTH = 8, 64
-"""Sequences, and tokens of each."""
+BATCH, WIDTH = 4, 64
+"""Sequences, and tokens of each: about as many as a small training's step has, for a few tokens say nothing."""
 RANK = 16
-BUDGET_S = 1.5
+BUDGET_S = 2.0
 """Seconds of measuring in all; loading torch comes on top."""
-MOST_FLOPS = 2e10
-"""A step of the slice is kept this small by taking fewer sequences, so that a slow machine gets through it."""
+FEWEST, OFTEN = 3, 3
+"""Turns at the least, and passes through the layers in each: they take less time than the head, and count for more."""
+MOST_FLOPS = 1e11
+"""A turn is kept this small by taking fewer tokens, so that a slow machine gets through those of a large model."""
 
 
 def measure(shape: ModelShape, batch: int = BATCH, width: int = WIDTH) -> dict[str, float]:
-    """Seconds a token by type and checkpointing, of the fastest pass of each: others were disturbed."""
+    """Seconds a token by type and checkpointing, of the fastest pass of each: others were disturbed.
+
+    Types take turns, so that whatever else the machine does slows them alike.
+    """
     import torch
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    tokens = MOST_FLOPS / (4 * (LAYERS * shape.layer_parameters + shape.embedding))
-    batch = max(1, min(batch, round(tokens / width)))
-    width = max(1, min(width, round(tokens)))
+    tokens = MOST_FLOPS / (8 * (OFTEN * LAYERS * shape.layer_parameters + shape.embedding))
+    batch, width = max(1, min(batch, round(tokens / width))), max(1, min(width, round(tokens)))
     slices = {name: _Slice(shape, getattr(torch, name), device) for name in ("float32", "bfloat16")}
-    parts = ((0, False), (LAYERS, False), (LAYERS, True))
-    variants = [(name, layers, again) for name in slices for layers, again in parts]
-    taken: dict[tuple[str, int, bool], list[float]] = {variant: [] for variant in variants}
-    began, used = time.perf_counter(), time.process_time()
-    while min(map(len, taken.values())) < 2 or time.perf_counter() - began < BUDGET_S:
-        for variant in variants:
-            name, layers, again = variant
-            taken[variant].append(slices[name].time_step(batch, width, layers, again))
-    seconds = {variant: min(values) for variant, values in taken.items()}
-    wall, own = time.perf_counter() - began, (time.process_time() - used) / torch.get_num_threads()
-    found = {"busy": max(0.0, 1 - own / wall) if device == "cpu" else 0.0}
-    for name, layers, again in variants:
-        if layers:
-            head, whole = seconds[name, 0, False], seconds[name, layers, again]
-            step = head + max(whole - head, 0.0) / layers * shape.layers
-            found[f"{name}+checkpointing" if again else name] = step / (batch * width)
+    heads: dict[str, list[float]] = {name: [] for name in slices}
+    layers: dict[str, list[tuple[float, float]]] = {name: [] for name in slices}
+    neighbours, began, turns = _Neighbours(), time.perf_counter(), 0
+    while turns < FEWEST or time.perf_counter() - began < BUDGET_S:
+        turns += 1
+        for name, one in slices.items():
+            layers[name] += [one.time_layers(batch, width) for _ in range(OFTEN)]
+            heads[name].append(one.time_head(batch * width))
+    found = {"busy": neighbours.read() if device == "cpu" else 0.0}
+    for name in slices:
+        forward, whole = (min(values) * shape.layers / LAYERS for values in zip(*layers[name], strict=True))
+        head = min(heads[name])
+        found[name] = (head + whole) / (batch * width)
+        found[f"{name}+checkpointing"] = (head + whole + forward) / (batch * width)
     return found
+
+
+class _Neighbours:
+    """What share of the whole processor other programs took since this was made."""
+
+    def __init__(self) -> None:
+        self._began = self._used()
+
+    def read(self) -> float:
+        total, busy, own = (after - before for before, after in zip(self._began, self._used(), strict=True))
+        return max(0.0, (busy - own) / total) if total > 0 else 0.0
+
+    def _used(self) -> tuple[float, float, float]:
+        """(all, busy, own) processor seconds so far"""
+        import psutil
+
+        times = psutil.cpu_times()._asdict()
+        # Linux counts a guest's time in user's, too; waiting for the disk is no work.
+        total = sum(value for name, value in times.items() if not name.startswith("guest"))
+        return total, total - times["idle"] - times.get("iowait", 0.0), time.process_time()
 
 
 class _Slice:
@@ -80,19 +102,27 @@ class _Slice:
             for i, o in sizes
         ]
 
-    def time_step(self, batch: int, width: int, layers: int, again: bool) -> float:
-        """Seconds of one forward and backward pass."""
-        torch = self.torch
-        from torch.utils.checkpoint import checkpoint
-
-        states = torch.randn(batch, width, self.shape.hidden, device=self.device, requires_grad=True)
-        labels = torch.randint(0, self.shape.vocabulary, (batch * width,), device=self.device)
+    def time_layers(self, batch: int, width: int) -> tuple[float, float]:
+        """(seconds of a forward pass, seconds of that and its backward pass)"""
+        size = (batch, width, self.shape.hidden)
+        hidden = self.torch.randn(size, device=self.device, dtype=self.head.dtype, requires_grad=True)
         began = self._read_clock()
-        hidden = states.to(self.head.dtype)
-        for _ in range(layers):
-            hidden = checkpoint(self._layer, hidden, use_reentrant=False) if again else self._layer(hidden)
+        states = hidden
+        for _ in range(LAYERS):
+            states = self._layer(states)
+        middle = self._read_clock()
+        states.backward(self.torch.ones_like(states))
+        return middle - began, self._read_clock() - began
+
+    def time_head(self, tokens: int) -> float:
+        """Seconds of the logits, the loss and their backward pass."""
+        torch = self.torch
+        size = (tokens, self.shape.hidden)
+        hidden = torch.randn(size, device=self.device, dtype=self.head.dtype, requires_grad=True)
+        labels = torch.randint(0, self.shape.vocabulary, (tokens,), device=self.device)
+        began = self._read_clock()
         logits = torch.nn.functional.linear(hidden, self.head).float()
-        torch.nn.functional.cross_entropy(logits.view(batch * width, -1), labels).backward()
+        torch.nn.functional.cross_entropy(logits, labels).backward()
         return self._read_clock() - began
 
     def _read_clock(self) -> float:

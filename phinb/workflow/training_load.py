@@ -8,7 +8,7 @@ from math import ceil
 from typing import Any
 
 from phinb.data.preview import Preview
-from phinb.data.statistics import count_held_out
+from phinb.data.statistics import count_held_out, count_steps
 from phinb.data.trainer import find_trainer
 from phinb.types import Effective
 from phinb.workflow.checkpoints import is_training
@@ -143,8 +143,8 @@ def _count_steps(config: Any, load: TrainingLoad, seen: Preview) -> int | None:
     if not seen.stats.exact:
         return None
     training = seen.stats.sequences - count_held_out(seen.stats.sequences, trainer.eval_split)
-    an_epoch = max(ceil(ceil(training / trainer.batch_size) / trainer.accumulation), 1)
-    return ceil(trainer.epochs * an_epoch)
+    an_epoch = count_steps(training, trainer.batch_size, trainer.accumulation, drops_last=trainer.drops_last)
+    return ceil(trainer.epochs * max(an_epoch or 0, 1))
 
 
 def _whole(value: Any, default: int) -> int:

@@ -117,6 +117,11 @@ def _free_port() -> int:
         return port
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The quickstart, the longest of all, begins first: of two workers, one has it and the other all else."""
+    items.sort(key=lambda item: item.path.name != "test_quickstart.py")
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory, phinb_home: Path) -> Iterator[Server]:
     base = tmp_path_factory.mktemp("lab")

@@ -259,6 +259,23 @@ def test_an_end_that_is_cut_off_everywhere(look: Look, rows: Rows, tokenizer: To
     assert "no_end_of_sequence" not in codes(look(rows, tokenizer, max_seq_len=50))
 
 
+def test_ends_that_no_sequence_reaches(look: Look, rows: Rows, tokenizer: Tokenizer) -> None:
+    """The eos is a token, and stands behind every row: what is wrong is where the sequences are cut."""
+    long = {"phrase": "so she walked home " * 60, "tone": "joy"}
+    joined = the("no_end_of_sequence", look([long, rows[0]], tokenizer, strategy="join", max_seq_len=200))
+    assert "which is no token" not in joined.message
+    assert "no row ends within a sequence" in joined.message
+    some = the("no_end_of_sequence", look([long, rows[0]], tokenizer, max_seq_len=50, max_samples=1))
+    assert "max_seq_len 50 cuts it off" in some.message
+
+
+def test_sequences_of_one_token_have_nothing_to_predict(look: Look, rows: Rows, tokenizer: Tokenizer) -> None:
+    for strategy in ("join", "line-by-line"):
+        problem = the("nothing_trained", look(rows[:40], tokenizer, strategy=strategy, max_seq_len=1))
+        assert "a sequence of one token has nothing to predict it from" in problem.message
+        assert problem.path.endswith(".max_seq_len")
+
+
 def test_a_chat_template_without_an_end(look: Look, tokenizer: Tokenizer) -> None:
     rows = chat("user", "assistant", count=60)
     bare = ENDED.replace(" + eos_token", "")
@@ -484,6 +501,16 @@ def test_batches_and_steps(
     assert code not in codes(look(rows[:40], tokenizer, trainer=mended))
 
 
+def test_batches_that_are_never_full_are_no_training(look: Look, rows: Rows, tokenizer: Tokenizer) -> None:
+    """dataloader_drop_last drops the only batch."""
+    trainer = Trainer("passes.lora", batch_size=64, max_steps=10, drops_last=True)
+    problem = the("no_full_batch", look(rows[:40], tokenizer, trainer=trainer))
+    assert problem.severity == "error"
+    assert edits(problem) == {"per_device_train_batch_size": 10}
+    mended = dataclasses.replace(trainer, batch_size=10)
+    assert "no_full_batch" not in codes(look(rows[:40], tokenizer, trainer=mended))
+
+
 def test_one_sequence_cannot_be_split(look: Look, rows: Rows, tokenizer: Tokenizer) -> None:
     trainer = Trainer("passes.lora", batch_size=1, max_steps=2, eval_split=0.3)
     assert the("nothing_to_hold_out", look(rows[:1], tokenizer, trainer=trainer)).severity == "error"
@@ -530,6 +557,7 @@ def test_what_joining_loses(look: Look, rows: Rows, tokenizer: Tokenizer) -> Non
 
 def test_padding_that_is_most_of_the_work(look: Look, rows: Rows, tokenizer: Tokenizer) -> None:
     problem = the("padding_waste", look(rows, tokenizer, pad_to_max_len=True))
+    assert "of each batch is padding" in problem.message, "padding is not trained on"
     assert edits(problem) == {"pad_to_max_len": False}
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -268,3 +269,16 @@ def test_what_is_not_plain_is_left_to_the_library(content: str, tmp_path: Path) 
     (tmp_path / "rows.json").write_text(content, encoding="utf-8")
     with pytest.raises(LibraryNeeded):
         open_lines({"train": [tmp_path / "rows.json"]}, "")
+
+
+def test_ten_thousand_columns_open_within_a_second(tmp_path: Path) -> None:
+    wide = [{f"c{column}": f"{column} {row}" for column in range(10_000)} for row in range(5)]
+    (tmp_path / "wide.jsonl").write_text("".join(json.dumps(row) + "\n" for row in wide), encoding="utf-8")
+    from phinb.data.json_lines import open_lines
+
+    began = time.process_time()
+    lines = open_lines({"train": (tmp_path / "wide.jsonl",)}, "")["train"]
+    took = time.process_time() - began
+    lines.reach(5)
+    assert lines.read(0, 5) == wide
+    assert took < 1.0

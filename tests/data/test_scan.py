@@ -173,7 +173,38 @@ def test_a_row_that_gives_no_text_is_named_and_ends_it(tokenizer: Tokenizer, tmp
 
 
 @pytest.mark.parametrize(
-    "params", [{"text_template": "{phrase"}, {"text_template": "{phrase.x} {tone}"}, {"stride": "x"}]
+    ("template", "words"),
+    [
+        ("{% for n in range(10 ** 9) %}x{% endfor %}", "Range too big"),
+        ("{{ 1 // 0 }}", "by zero"),
+        ("{{ 'x'.encode('no such') }}", "unknown encoding"),
+    ],
+)
+def test_a_chat_template_that_fails_is_told(template: str, words: str, tokenizer: Tokenizer, tmp_path: Path) -> None:
+    rows = [{"messages": [{"role": "user", "content": "x"}]}]
+    scan = make_scan(tmp_path, rows, tokenizer, strategy="line-by-line", chat_template=template)
+    scan.run()
+    assert (scan.ok, scan.problems[-1].code) == (False, "row_unreadable")
+    assert words in scan.problems[-1].message
+
+
+def test_a_column_that_holds_no_chats_is_told_as_such(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    scan = make_scan(tmp_path, [{"messages": "nope"}], tokenizer, strategy="line-by-line", chat_template=True)
+    scan.run()
+    assert "messages holds no conversation" in scan.problems[-1].message
+    assert "list of messages" in scan.problems[-1].hint
+
+
+def test_a_number_that_no_format_takes_is_told(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    rows = [{"n": 2**62}]
+    scan = make_scan(tmp_path, rows, tokenizer, strategy="line-by-line", text_template="{n:c}")
+    scan.run()
+    assert "Row 1 gives no text" in scan.problems[-1].message
+
+
+@pytest.mark.parametrize(
+    "params",
+    [{"text_template": "{phrase"}, {"text_template": "{phrase.x} {tone}"}, {"stride": "x"}, {"joiner": "\ud83d"}],
 )
 @pytest.mark.parametrize("trained_field", [None, "tone"])
 def test_what_cannot_be_read_is_a_problem(

@@ -150,6 +150,49 @@ def test_columns_that_became_something_else_are_told(
     assert all(words in problem.message for words, problem in zip(warnings, rows.problems, strict=True))
 
 
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"split": "train[2:]"},
+        {"split": "train[1:3]"},
+        {"split": "train[:-1]", "data_files": ["rows.csv", "more.csv"]},
+        {"col_filters": {"tone": "joy"}},
+        {"data_files": ["rows.csv", "more.csv"]},
+        {"data_files": {"train": "rows.csv", "test": "more.csv"}, "split": "train[2:3]+test"},
+    ],
+)
+def test_columns_that_became_something_else_are_told_in_a_part_of_the_rows_too(
+    params: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "rows.csv").write_text("code,tone\n1,fear\n2,fear\n007,joy\n", encoding="utf-8")
+    (tmp_path / "more.csv").write_text("code,tone\n008,joy\n", encoding="utf-8")
+    (problem,) = read(tmp_path, **{"data_name": "csv", "data_files": "rows.csv", **params}).problems
+    assert problem.code == "retyped_column"
+    assert "row 3 of rows.csv has '007', which becomes 7" in problem.message
+
+
+@pytest.mark.parametrize("split", ["train[2:]", "train[-1:]", "train[:1]+test", "test+train[:2]", "train[50%:]"])
+def test_rows_that_stand_elsewhere_are_not_taken_for_others(split: str, tmp_path: Path) -> None:
+    for name in ("rows", "more"):
+        lines = [{"word": f"{name} {number}"} for number in range(4)]
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    files = {"train": "rows.jsonl", "test": "more.jsonl"}
+    assert read(tmp_path, data_files=files, split=split).problems == ()
+
+
+def test_rows_hear_of_files_that_have_changed(folder: Path) -> None:
+    config = {"data_name": "json", "data_files": "rows.json", "split": "train"}
+    rows = open_rows({"name": "t", "load_dataset_config": config}, folder)
+    assert not rows.outdated
+    text = (folder / "rows.json").read_text(encoding="utf-8")
+    (folder / "rows.json").write_text(text * 2, encoding="utf-8")
+    assert rows.outdated
+    again = open_rows({"name": "t", "load_dataset_config": config}, folder)
+    assert not again.outdated
+    (folder / "rows.json").unlink()
+    assert again.outdated
+
+
 def test_rows_know_what_they_are(folder: Path) -> None:
     rows = open_rows({"name": "t", "load_dataset_config": {"data_name": "json", "data_files": "rows.json"}}, folder)
     assert (rows.ok, rows.total, rows.columns, bool(rows), rows.page(0, 5), list(rows.batches())) == (

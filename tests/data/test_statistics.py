@@ -225,6 +225,16 @@ def test_steps_of_an_epoch(sequences: int, batch: int | None, accumulation: int,
     assert count_steps(sequences, batch, accumulation) == steps
 
 
+@pytest.mark.parametrize(
+    ("sequences", "batch", "accumulation", "steps"), [(100, 8, 2, 6), (100, 8, 1, 12), (96, 8, 1, 12), (7, 8, 1, 0)]
+)
+def test_steps_of_an_epoch_whose_last_batch_is_dropped(
+    sequences: int, batch: int, accumulation: int, steps: int
+) -> None:
+    """dataloader_drop_last: only full batches are trained on."""
+    assert count_steps(sequences, batch, accumulation, drops_last=True) == steps
+
+
 @pytest.mark.slow
 @settings(deadline=None)
 @given(st.integers(2, 300), st.floats(0.01, 0.99))

@@ -52,7 +52,8 @@ class Driver:
         return config
 
     def wait(self) -> None:
-        wait_for(lambda: not self.panel._counting.is_busy, "the count")
+        # The thread says that it is done before it has drawn it.
+        wait_for(lambda: not self.panel._counting.is_busy and not self.widget.state["stale"], "the count")
         with self.panel._lock:  # what the thread draws last is drawn
             pass
 
@@ -209,6 +210,45 @@ def test_a_template_that_cannot_be_read_is_told_and_can_be_mended(drive: Callabl
     driver.wait()
     assert not driver.widget.state["failed"]
     assert "I·love" in driver.text.replace(" ", "·")
+
+
+def test_a_template_cannot_ask_for_more_than_the_memory_holds(drive: Callable[..., Driver]) -> None:
+    driver = drive()
+    driver.send(action="template", name="train", view="v", version=1, text="{phrase:>99999999999}{tone}")
+    driver.wait()
+    assert driver.widget.state["failed"]
+    assert any("characters" in card["title"] for card in driver.widget.state["cards"])
+
+
+def test_data_that_change_on_disk_are_counted_anew(drive: Callable[..., Driver]) -> None:
+    """What the panel still knows is not what training would get."""
+    driver = drive()
+    rows = [{"phrase": f"quite another row {number}", "tone": "joy"} for number in range(5)]
+    Path("rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    driver.send(action="show", order="data", position=2)
+    assert "changed on disk" in driver.said
+    driver.wait()
+    assert driver.widget.state["told"].startswith("5 rows → 5 sequences")
+    assert "quite another row 1" in driver.text.replace("·", " ")
+    Path("rows.jsonl").unlink()
+    driver.send(action="show", order="data", position=1)
+    driver.wait()
+    assert driver.widget.state["failed"]
+    assert any("does not exist" in card["title"] for card in driver.widget.state["cards"])
+
+
+def test_going_on_twice_counts_once(drive: Callable[..., Driver]) -> None:
+    """Two presses that wait while the kernel is busy."""
+    driver = drive()
+    counting = driver.panel._counting
+    begun: list[str] = []
+    counting._work = lambda stop: begun.append("x")  # type: ignore[method-assign]
+    counting.phase = "stopped"
+    driver.send(action="go_on")
+    driver.send(action="go_on")
+    wait_for(lambda: begun)
+    time.sleep(0.05)
+    assert begun == ["x"]
 
 
 def test_a_row_leads_to_its_sequence(drive: Callable[..., Driver]) -> None:

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 import phinb
-from phinb import folders
 from phinb.config import Config, load_config
 from phinb.errors import ConfigError
-from phinb.models.demo import REVISION
+from phinb.models.references import is_made
 from phinb.types import Problem
 from phinb.workflow.preflight import preflight
 from tests.workflow.conftest import TINY, MakeConfig
@@ -58,8 +57,8 @@ def test_nothing_is_said_of_the_sample(sample_data: Path) -> None:
 @pytest.mark.demo_model
 def test_nothing_is_said_of_the_sample_as_it_is(sample_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PHINB_HOME")
-    if not (folders.cache() / "models" / f"demo-{REVISION}").is_dir():
-        pytest.skip("the demo model is not in the user's cache")
+    if not is_made("phinb://demo"):
+        pytest.skip("the demo model is not in the user's cache: make demo-model")
     config = load_config(sample_data / "emotion.json")
     found = preflight(config)
     assert found.problems == config.problems
