@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,18 @@ LOOKED_AT = 1000
 """Rows that are compared."""
 
 
-def find_retyped(read: Sequence[Mapping[str, Any]], sources: Sources, split: str, where: str) -> list[Problem]:
+def find_retyped(
+    read: Sequence[Mapping[str, Any]],
+    sources: Sources,
+    split: str,
+    where: str,
+    passes: Callable[[Mapping[str, Any]], bool] = lambda row: True,
+) -> list[Problem]:
     """A warning for each column that was read otherwise than it is written, with the first row that shows it.
 
     `read` are the split's first rows, before any filter. They are compared with the rows of the first file that stand
-    in the same place; nothing is said where only the number of all rows would tell which these are.
+    in the same place, as far as `passes` lets them through. Nothing is said where only the number of all rows would
+    tell which these are.
     """
     name, begin, count = _find_place(split)
     files = sources.files.get(name, ())
@@ -35,7 +42,7 @@ def find_retyped(read: Sequence[Mapping[str, Any]], sources: Sources, split: str
     try:
         rows = islice(_read_raw(files[0], sources), begin, None)
         for number, (raw, row) in enumerate(islice(zip(rows, read, strict=False), count), begin + 1):
-            for column, written in raw.items():
+            for column, written in raw.items() if passes(row) else ():
                 if column in row and column not in problems and _shown(written) != _shown(row[column]):
                     message = (
                         f'The column "{column}" is read otherwise than it is written: row {number} of '

@@ -15,6 +15,11 @@ BLOCK = 1000
 """Rows that are looked at in one go."""
 
 
+def lets_through(filters: Mapping[str, Any], row: Row) -> bool:
+    """Whether a row has the given values."""
+    return all(row[name] == value for name, value in filters.items())
+
+
 class Filtered:
     """The rows of a table whose columns have the given values: `row[name] == value` for each, as in Olive
     (olive.data.component.load_dataset._filter_dataset). 8 bytes are kept a row that passes."""
@@ -49,7 +54,7 @@ class Filtered:
                 if stop <= self._seen:
                     break
                 for number, row in enumerate(self._table.read(self._seen, stop), start=self._seen):
-                    if all(row[name] == value for name, value in self._filters.items()):
+                    if lets_through(self._filters, row):
                         self._numbers.append(number)
                         self._recent[number] = row
                 self._seen = stop

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from phinb.data.files import Sources, check_files, find_files
 from phinb.data.json_lines import open_lines
 from phinb.data.line_file import PIECE_BYTES
 from phinb.data.retyping import LOOKED_AT, find_retyped
-from phinb.data.row_filter import Filtered
+from phinb.data.row_filter import Filtered, lets_through
 from phinb.data.rows import LibraryNeeded, Relay, Row, Rows, Table, Unreadable
 from phinb.data.split import Selection, list_splits
 from phinb.data.template import missing_column
@@ -136,7 +137,7 @@ def _finish(table: Table, sources: Sources, params: Mapping[str, Any], split: st
             where = f"{path}.col_filters.{name}"
             raise Unreadable(Problem("error", "unknown_column", message, where, hint=hint))
     first = table.read(0, min(LOOKED_AT, table.known))
-    problems = tuple(find_retyped(first, sources, split, f"{path}.data_files"))
+    problems = tuple(find_retyped(first, sources, split, f"{path}.data_files", partial(lets_through, filters)))
     if filters:
         empty = _no_rows(sources.description, path, filtered=True)
         return Rows(Filtered(table, filters), sources.description, problems, if_empty=empty, files=files)
