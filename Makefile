@@ -59,7 +59,7 @@ check: setup
 # Two workers, a file of tests each. The quickstart, the longest of all, begins first among the browser's.
 test: setup browser demo-model
 	$(BIN)/python -m pytest -n 2 --dist loadfile --durations 25 -m "not browser"
-	$(BIN)/python -m pytest -n 2 --dist loadfile --durations 10 -m browser
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10 -m browser
 
 bench: demo-model
 	$(BIN)/python -m tests.benchmarks
