@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tests.golden.replay import Replay
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -29,3 +32,17 @@ def phinb_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def sample_data() -> Path:
     return ROOT / "sample_data"
+
+
+@pytest.fixture
+def replay() -> Iterator[Callable[..., Replay]]:
+    """replay(golden, **options) -> Replay; its worker is gone after the test."""
+    made: list[Replay] = []
+
+    def make(golden: str, **options: Any) -> Replay:
+        made.append(Replay(golden, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.end()

@@ -5,26 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.golden.replay import Replay
-
-
-@pytest.fixture
-def replay() -> Iterator[Callable[..., Replay]]:
-    made: list[Replay] = []
-
-    def make(golden: str, **options: Any) -> Replay:
-        made.append(Replay(golden, **options))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.end()
 
 
 def phinb(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

@@ -8,18 +8,16 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from phinb.cli.output import write_table
-from phinb.data.completion_loss import IGNORED
 from phinb.data.recipe import Recipe
 from phinb.data.signs import spell
 from phinb.types import Sequence as TrainingSequence
+from phinb.workflow.lanes import CONTEXT, CUT, LANES, PADDING, TRAINED, find_lanes, write_caption
 from phinb.workflow.preview_figures import list_figures
-from phinb.workflow.wording import write_count
 
 if TYPE_CHECKING:
     from phinb.data.preview import Preview
     from phinb.data.scan import Scan
 
-TRAINED, CONTEXT, PADDING, CUT = "trained on", "in context only", "padding", "cut off"
 BRACKETS = {TRAINED: ("⟦", "⟧"), CONTEXT: ("", ""), CUT: ("✂", "✂"), PADDING: ("", "")}
 STYLES = {TRAINED: "1;32", CONTEXT: "", CUT: "9;31", PADDING: "2"}
 """SGR codes: bold and green, plain, struck through and red, dim."""
@@ -43,7 +41,7 @@ def write_numbers(preview: Preview) -> str:
 
 def write_legend(*, colours: bool) -> str:
     """What the brackets say, each in its own colour."""
-    words = [f"{_bracket('…', lane, colours=colours)} {lane}" for lane in (TRAINED, CONTEXT, CUT)]
+    words = [f"{_bracket('…', lane, colours=colours)} {LANES[lane]}" for lane in (TRAINED, CONTEXT, CUT)]
     return f"\n{INDENT}{' · '.join(words)} · ‹…› special · {BETWEEN} between two tokens"
 
 
@@ -51,7 +49,7 @@ def write_sequence(sequence: TrainingSequence, number: int, scan: Scan, *, colou
     """A caption, and the tokens below it, broken between tokens at the terminal's width. `number` counts from 0."""
     special = scan.tally.tokenizer.special_ids
     rest = scan.rest(number, MOST_CUT)
-    pieces = [(_write_piece(sequence, at, special), _lane(sequence, at)) for at in range(len(sequence.input_ids))]
+    pieces = [(_write_piece(sequence, at, special), lane) for at, lane in enumerate(find_lanes(sequence))]
     cut = [(_write_piece(rest.cut, at, special), CUT) for at in range(len(rest.cut.input_ids))]
     hidden = rest.count - len(cut)
     if hidden > 0:
@@ -59,27 +57,7 @@ def write_sequence(sequence: TrainingSequence, number: int, scan: Scan, *, colou
     pieces = cut + pieces if rest.in_front else pieces + cut
     width = min(shutil.get_terminal_size((100, 24)).columns, WIDEST) - len(INDENT) - 2
     lines = [_write_line(line, colours=colours) for line in _break(_fold(pieces), max(width, 20))]
-    return "\n".join([f"\n{_caption(sequence, number, rest.count)}", *(f"{INDENT}{line}" for line in lines)])
-
-
-def _caption(sequence: TrainingSequence, number: int, cut: int) -> str:
-    rows = sorted({span.row + 1 for span in sequence.spans if span is not None})
-    trained = sum(label != IGNORED for label in sequence.labels)
-    parts = [f"sequence {number + 1:,}"]
-    if rows:
-        parts.append(f"row {rows[0]:,}" if len(rows) == 1 else f"rows {rows[0]:,} to {rows[-1]:,}")
-    parts.append(f"{write_count(sum(sequence.attention_mask), 'token')}, {trained:,} trained on")
-    if padding := sequence.attention_mask.count(0):
-        parts.append(f"{padding:,} of padding")
-    if cut:
-        parts.append(f"{cut:,} cut off")
-    return " · ".join(parts)
-
-
-def _lane(sequence: TrainingSequence, at: int) -> str:
-    if not sequence.attention_mask[at]:
-        return PADDING
-    return CONTEXT if sequence.labels[at] == IGNORED else TRAINED
+    return "\n".join([f"\n{write_caption(sequence, number, rest.count)}", *(f"{INDENT}{line}" for line in lines)])
 
 
 def _write_piece(sequence: TrainingSequence, at: int, special: frozenset[int]) -> str:

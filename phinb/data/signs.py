@@ -5,9 +5,17 @@ A terminal does not obey it, no text turns its direction, and two texts that dif
 
 from __future__ import annotations
 
+import re
+
 SIGNS = {"\n": "⏎", "\t": "⇥", "\r": "␍"}
 BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0") | {chr(code) for code in range(0xFE00, 0xFE10)}
 """Letters and marks that Unicode calls printable and that show nothing."""
+
+UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]"
+)
+"""Control characters but tab and line break, signs without a shape, those that turn the text's direction, and halves of
+characters (lone surrogates)."""
 
 
 def spell(sign: str) -> str:

@@ -5,13 +5,13 @@ The pieces are those that fill and check a template (template.py): what is marke
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Literal
 
+from phinb.data.signs import UNSEEN
 from phinb.data.template import BRACES, Piece, escape, find_nearest, judge, split_template, write_field
 
 MarkKind = Literal["field", "unknown", "brace", "refused", "escaped", "unseen"]
@@ -20,12 +20,6 @@ escaped: a brace that is text; unseen: a character that has no shape, or turns t
 
 MOST_WRONG = 50
 """Places that cannot be read after which no more are looked for: this is no template."""
-
-UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]"
-)
-"""Control characters but tab and line break, signs without a shape, those that turn the text's direction, and halves of
-characters (lone surrogates)."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from functools import cache
 from html import escape
 from pathlib import Path
 
+from phinb.data.signs import UNSEEN
 from phinb.workflow.view import Card
 
 
@@ -23,16 +24,10 @@ class Html(str):
 Part = Html | str
 
 
-_UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]"
-)
-"""Control characters, signs without a shape, those that turn the text's direction, and halves of characters."""
-
-
 def visible(text: str) -> str:
     """The text with what cannot be seen written out: it must read as it is, do nothing to a terminal that prints it
     (escape sequences), and get through every wire (halves of characters). Tabs and line ends stay."""
-    return _UNSEEN.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text)
+    return UNSEEN.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text)
 
 
 def tag(name: str, *parts: Part, **attributes: str | float | None) -> Html:

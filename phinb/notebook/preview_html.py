@@ -10,9 +10,10 @@ from phinb.notebook.config_summary import listed_problems
 from phinb.notebook.failure import problem_card
 from phinb.notebook.html import Html, Part, card_html, frame, table_html, tag, visible
 from phinb.notebook.preview_histogram import histogram_html
-from phinb.notebook.preview_tokens import LANES, Piece, describe_sequence, read_sequence, sequence_text, shorten
+from phinb.notebook.preview_tokens import Piece, describe_sequence, read_sequence, sequence_text, shorten
 from phinb.notebook.preview_view import describe_numbers
 from phinb.types import Sequence as TrainingSequence
+from phinb.workflow.lanes import LANES
 from phinb.workflow.preview_figures import Figure, write_head
 from phinb.workflow.text import card_text, table_text
 

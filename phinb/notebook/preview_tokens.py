@@ -10,13 +10,12 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal
 
-from phinb.data.completion_loss import IGNORED
 from phinb.data.sequences import Rest
 from phinb.data.signs import spell
 from phinb.notebook.html import visible
 from phinb.types import Sequence as TrainingSequence
 from phinb.types import Span
-from phinb.workflow.wording import write_count
+from phinb.workflow.lanes import CUT, PADDING, TRAINED, find_lanes, write_caption
 
 if TYPE_CHECKING:
     from phinb.data.scan import Scan
@@ -24,18 +23,6 @@ if TYPE_CHECKING:
 
 Piece = str | list[str]
 """What a token shows: its text; or text and, by turns with it, signs that stand for what cannot be seen."""
-
-TRAINED, CONTEXT, PADDING, CUT = "t", "c", "p", "x"
-"""The lanes, a letter a token; a capital letter for a token that the tokenizer calls special."""
-
-LANES = {
-    TRAINED: "trained on",
-    CONTEXT: "in context only",
-    CONTEXT.upper(): "special",
-    PADDING: "padding",
-    CUT: "cut off",
-}
-"""What the lanes are called."""
 
 MOST_PIECE = 120
 """Characters of a piece that are shown."""
@@ -96,7 +83,7 @@ def describe_sequence(
     both = (cut, sequence) if rest.in_front else (sequence, cut)
     ids = [token for part in both for token in part.input_ids]
     spans = [span for part in both for span in part.spans]
-    lanes = list(_find_lanes(sequence))
+    lanes = list(find_lanes(sequence))
     lanes = [*[CUT] * first, *lanes, *[CUT] * (len(ids) - first - own)]
     special = tokenizer.special_ids
     sources, source = _number_sources(spans)
@@ -110,7 +97,7 @@ def describe_sequence(
         "sources": sources,
         "source": source,
         "begins": _find_beginnings(spans, ids, tokenizer.bos_id),
-        "caption": _caption(sequence, number, rest),
+        "caption": write_caption(sequence, number, rest.count),
         "notes": _notes(number, rest, len(cut.input_ids), after),
     }
 
@@ -145,11 +132,6 @@ def sequence_text(described: dict[str, Any]) -> str:
     return "\n".join([described["caption"], "  " + "".join(parts), *(f"  {note}" for note in described["notes"])])
 
 
-def _find_lanes(sequence: TrainingSequence) -> Iterator[str]:
-    for label, attended in zip(sequence.labels, sequence.attention_mask, strict=True):
-        yield PADDING if not attended else CONTEXT if label == IGNORED else TRAINED
-
-
 def _number_sources(spans: list[Span | None]) -> tuple[list[tuple[int, str]], list[int]]:
     numbers: dict[Span, int] = {}
     source = [-1 if span is None else numbers.setdefault(span, len(numbers)) for span in spans]
@@ -163,19 +145,6 @@ def _find_beginnings(spans: list[Span | None], ids: list[int], bos: int | None) 
     if len(changes) < 2:
         return []
     return [(at - 1 if at and spans[at - 1] is None and ids[at - 1] == bos else at, row + 1) for at, row in changes]
-
-
-def _caption(sequence: TrainingSequence, number: int, rest: Rest) -> str:
-    rows = [span.row + 1 for span in sequence.spans if span is not None]
-    trained = sum(label != IGNORED for label in sequence.labels)
-    filled = sequence.attention_mask.count(0)
-    parts = [f"sequence {number + 1:,}"]
-    if rows:
-        parts.append(f"row {rows[0]:,}" if rows[0] == rows[-1] else f"rows {rows[0]:,} to {rows[-1]:,}")
-    parts.append(f"{write_count(len(sequence.input_ids) - filled, 'token')}, {trained:,} trained on")
-    parts += [f"{filled:,} of padding"] if filled else []
-    parts += [f"{rest.count:,} cut off"] if rest.count else []
-    return " · ".join(parts)
 
 
 def _notes(number: int, rest: Rest, shown: int, after: After) -> list[str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from phinb import folders
 from phinb.models.references import RACY_NS
+from phinb.workflow.wording import write_count
 
 DIGEST_BYTES = 8
 MOST_BYTES = 50_000_000
@@ -71,19 +72,15 @@ def compare_contents(before: FileContent, after: FileContent) -> str:
     if old is None or new is None:
         if before.rows is None or after.rows is None or before.rows == after.rows:
             return f"{after.name} holds something else"
-        return f"{after.name} has {_count(after.rows)} (had {before.rows:,})"
+        return f"{after.name} has {write_count(after.rows, 'row')} (had {before.rows:,})"
     added, removed = (new - old).total(), (old - new).total()
     changed = min(added, removed)
     told = [
-        f"{_count(number)} {word}"
+        f"{write_count(number, 'row')} {word}"
         for number, word in ((changed, "changed"), (added - changed, "added"), (removed - changed, "removed"))
         if number
     ]
     return f"{', '.join(told) or 'the order of the rows changed'} in {after.name}"
-
-
-def _count(rows: int) -> str:
-    return f"{rows:,} row{'' if rows == 1 else 's'}"
 
 
 def _note_rows(path: Path, sha256: str) -> int | None:

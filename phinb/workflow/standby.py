@@ -105,10 +105,12 @@ def dismiss_standby() -> bool:
 
 def hand_over(folder: Path, cwd: Path, log: Path) -> int | None:
     """Give a run to the worker that waits; returns its pid, or None where none waits that fits."""
+    if not is_wanted():
+        return None
     environment = worker_environment()
     with contextlib.suppress(OSError, Timeout), _lock(timeout=0.5):
         found, note = _find(), _read_note()
-        if not is_wanted() or found is None or note.get("fits") != fingerprint(environment):
+        if found is None or note.get("fits") != fingerprint(environment):
             return None
         order = Order(str(folder), str(cwd), str(log), environment)
         write_atomically(_folder() / f"order-{note['token']}.json", json.dumps(asdict(order)))

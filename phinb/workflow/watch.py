@@ -21,6 +21,7 @@ from phinb.workflow.job import Job
 from phinb.workflow.release import release_memory
 from phinb.workflow.reporter import Control, Reporter
 from phinb.workflow.store import write_atomically
+from phinb.workflow.wording import write_count
 
 RUN_AGAIN = "Run it again to have it made of what is there now."
 
@@ -221,7 +222,7 @@ class Watch:
         count = len(train)
         if not count:
             raise ValueError("The data gave no training sequences.")
-        text = f"{count:,} training sequence{'' if count == 1 else 's'}"
+        text = write_count(count, "training sequence")
         if evaluation is not None:
             text += f", {len(evaluation):,} held out for evaluation"
         self.reporter.notice("info", "sequences", text + ".")

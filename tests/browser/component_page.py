@@ -6,7 +6,8 @@ What the component sends goes to a Python function at once, and what that return
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal
 
 from phinb.notebook.widget import join_files
@@ -20,6 +21,16 @@ PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>phin
   .phinb { padding: 12px; }
 </style></head><body data-jp-theme-light="true"><main><h1 class="phinb-aside">phinb</h1>
 <div class="phinb phinb-live" role="group" aria-label="phinb"></div></main></body></html>"""
+
+
+@contextmanager
+def open_page(chromium: Any, width: int, height: int) -> Iterator[Any]:
+    """An empty page of that size, in a context of its own."""
+    context = chromium.new_context(viewport={"width": width, "height": height})
+    page = context.new_page()
+    page.set_default_timeout(10_000)
+    yield page
+    context.close()
 
 
 class ComponentPage:

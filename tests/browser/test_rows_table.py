@@ -11,7 +11,7 @@ import pytest
 
 from phinb.data.source import open_rows
 from phinb.notebook.rows_view import RowsView
-from tests.browser.component_page import ComponentPage
+from tests.browser.component_page import ComponentPage, open_page
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -20,11 +20,8 @@ HOSTILE = "<img src=x onerror=alert(1)><script>alert(1)</script>\x1b[31m\u202e\x
 
 @pytest.fixture
 def page(chromium: Any) -> Iterator[Any]:
-    context = chromium.new_context(viewport={"width": 1000, "height": 700})
-    page = context.new_page()
-    page.set_default_timeout(10_000)
-    yield page
-    context.close()
+    with open_page(chromium, 1000, 700) as page:
+        yield page
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +21,6 @@ from tests.notebook.test_config_magics import GOOD, ROWS
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
 OpenNotebook = Callable[..., Lab]
-
-
-@pytest.fixture
-def replay() -> Iterator[Callable[..., Replay]]:
-    made: list[Replay] = []
-
-    def make(golden: str, **options: Any) -> Replay:
-        made.append(Replay(golden, **options))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.end()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from phinb.data.preview import open_scan
 from phinb.data.scan import Scan
 from phinb.errors import PhinbError
 from phinb.notebook.template_view import describe_editor, editor_edits, note_answer
-from tests.browser.component_page import ComponentPage
+from tests.browser.component_page import ComponentPage, open_page
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -77,11 +77,8 @@ def kernel(tmp_path: Path) -> Kernel:
 
 @pytest.fixture
 def page(chromium: Any) -> Iterator[Any]:
-    context = chromium.new_context(viewport={"width": 900, "height": 640})
-    page = context.new_page()
-    page.set_default_timeout(10_000)
-    yield page
-    context.close()
+    with open_page(chromium, 900, 640) as page:
+        yield page
 
 
 @pytest.fixture

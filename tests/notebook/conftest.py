@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
-
-from tests.golden.replay import Replay
-
-
-@pytest.fixture
-def replay() -> Iterator[Callable[..., Replay]]:
-    """replay(golden, **options) -> Replay; its worker is gone after the test."""
-    made: list[Replay] = []
-
-    def make(golden: str, **options: Any) -> Replay:
-        made.append(Replay(golden, **options))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.end()
 
 
 class Shell:
