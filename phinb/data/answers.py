@@ -29,6 +29,40 @@ def mark_many(
 
     `lengths` counts each text's tokens; the ranges [start, end) of a text do not overlap.
     """
+    heads = [
+        _count_head(one, *mine[0]) if len(mine) == 1 else None for one, mine in zip(encodings, ranges, strict=True)
+    ]
+    if None in heads:
+        return _mark_all(encodings, ranges, lengths)
+    ends = np.cumsum(lengths, dtype=np.int64)
+    starts = np.repeat(ends - lengths + np.array(heads, dtype=np.int64), lengths)
+    after: NDArray[np.bool_] = np.arange(len(starts)) >= starts
+    return after
+
+
+def _count_head(encoding: RawEncoding, start: int, end: int) -> int | None:
+    """How many tokens stand before those of the range, where all behind them are of it; None where that is not sure.
+
+    It asks for the offsets of three tokens: to have all of them takes a fourth of the time of the tokenizer itself.
+    """
+    head, tail = encoding.char_to_token(start), encoding.token_to_chars(len(encoding) - 1) if len(encoding) else None
+    if head is None or tail is None or not tail[0] < tail[1] <= end:
+        return None
+    before = encoding.token_to_chars(head - 1) if head else None
+    if before is not None and before[0] == before[1]:
+        return None  # a token of no characters, which may be of the range
+    while (place := encoding.token_to_chars(head)) is not None:
+        first, last = place
+        if first >= start or 2 * (last - start) >= last - first:
+            return head
+        head += 1
+    return None
+
+
+def _mark_all(
+    encodings: Sequence[RawEncoding], ranges: Sequence[Sequence[Range]], lengths: NDArray[np.int32]
+) -> NDArray[np.bool_]:
+    """The same by the offsets of every token."""
     flat = chain.from_iterable(chain.from_iterable(one.offsets for one in encodings))
     offsets = np.fromiter(flat, dtype=np.int32, count=2 * int(lengths.sum())).reshape(-1, 2)
     first, last = offsets[:, 0], offsets[:, 1]

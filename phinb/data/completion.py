@@ -62,4 +62,4 @@ def find_trained(row: Mapping[str, Any], text: str, recipe: Recipe, tokenizer: T
         )
     found = find_answer(recipe.text_template or "", row, recipe.trained_field or "")
     before = len(f"{tokenizer.bos} ") if recipe.add_special_tokens else 0
-    return [] if found is None else [(before + found[0], len(text))]
+    return [] if found is None else [(before + found, len(text))]

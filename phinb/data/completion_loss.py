@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import accumulate, chain, takewhile
 from string import Formatter
 from typing import Any
@@ -41,6 +42,8 @@ BATCH = 1000
 Range = tuple[int, int]
 """Characters [start, end) of a text."""
 
+_FORMATTER = Formatter()
+
 Render = Callable[[Sequence[Mapping[str, Any]], bool], str]
 """(messages, whether the prompt for the next answer is added) -> the text of a conversation."""
 
@@ -48,17 +51,34 @@ Render = Callable[[Sequence[Mapping[str, Any]], bool], str]
 # ------------------------------------------------------------------------------- which characters are trained on
 
 
-def find_answer(template: str, row: Mapping[str, Any], answer: str) -> Range | None:
-    """From the first character of the first value of `answer` to the end of the filled template; None without one."""
-    formatter = Formatter()
-    start, length = None, 0
-    for literal, name, spec, conversion in formatter.parse(template):
+def find_answer(template: str, row: Mapping[str, Any], answer: str) -> int | None:
+    """The character of the filled template at which the first value of `answer` begins; None without one."""
+    found = _parse_before(template, answer)
+    if found is None:
+        return None
+    start, before = found
+    for name, spec, conversion in before:
+        value = row[name]
+        start += len(
+            value
+            if type(value) is str and not (spec or conversion)
+            else _FORMATTER.format_field(_FORMATTER.convert_field(value, conversion), spec)
+        )
+    return start
+
+
+@lru_cache(maxsize=16)
+def _parse_before(template: str, answer: str) -> tuple[int, tuple[tuple[str, str, str | None], ...]] | None:
+    """(literal characters, fields with their specs and conversions) that stand before the first `answer`."""
+    length = 0
+    before: list[tuple[str, str, str | None]] = []
+    for literal, name, spec, conversion in _FORMATTER.parse(template):
         length += len(literal)
+        if name == answer:
+            return length, tuple(before)
         if name is not None:
-            if name == answer and start is None:
-                start = length
-            length += len(formatter.format_field(formatter.convert_field(row[name], conversion), spec or ""))
-    return None if start is None else (start, length)
+            before.append((name, spec or "", conversion))
+    return None
 
 
 def find_turns(render: Render, messages: Sequence[Mapping[str, Any]], role: str) -> list[Range]:
@@ -253,7 +273,7 @@ class _Rows:
         if found is None:
             raise ValueError(f"Nothing tells prompt and answer ({self.field or self.role}) apart in the text.")
         before = len(f"{self.tokenizer.bos_token} ") if special else 0
-        return text, [(before + found[0], len(text))]
+        return text, [(before + found, len(text))]
 
     def _renderer(self, chat: bool | str) -> Render:
         template = chat if isinstance(chat, str) else None

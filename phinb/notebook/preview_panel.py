@@ -51,6 +51,10 @@ STYLES = ("panel.css", "controls.css", "token_view.css", "template_editor.css", 
 OPENING_S = 0.25
 """How long the cell waits for the first sequences, so that the panel opens with them; with a fast disk it need not."""
 
+ANSWERING_S = 0.05
+"""How long an answer to the user waits for the first sequences of what was changed, to go with them in one message. Two
+threads at work at once would get in each other's way: Python takes 5 ms to go from one to the other."""
+
 SAVE_AFTER_S = 1.0
 """Seconds without a change after which the saved form is made anew."""
 
@@ -175,6 +179,8 @@ class PreviewPanel:
             except Exception as error:
                 # Nobody sees what a callback raises: it is told where the user looks.
                 self._said = {"text": visible(f"phinb itself failed: {type(error).__name__}: {error}"), "tone": "bad"}
+            if self._counting.phase == "opening":
+                self._counting.ready.wait(ANSWERING_S)
             self._draw()
 
     def _look_for_changes(self) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from tests.benchmarks import advice, checking, forecast, imports, memory, reading, runs, threads, tokens
+from tests.benchmarks import advice, checking, forecast, imports, keystrokes, memory, reading, runs, threads, tokens
 
 BENCHMARKS: dict[str, Callable[[], str]] = {
     "advice": advice.measure,
     "checking": checking.measure,
     "forecast": forecast.measure,
     "imports": imports.measure,
+    "keystrokes": keystrokes.measure,
     "memory": memory.measure,
     "reading": reading.measure,
     "runs": runs.measure,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import Lab
+from tests.browser.lab import Lab
 from tests.notebook.hostile import HOSTILE, NAME
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]

@@ -14,7 +14,7 @@ import pytest
 
 from phinb.types import MetricLogged
 from phinb.workflow.runner import open_run
-from tests.browser.conftest import Lab
+from tests.browser.lab import Lab
 from tests.golden.replay import Replay
 from tests.notebook.test_config_magics import GOOD, ROWS
 

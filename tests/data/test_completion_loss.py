@@ -94,14 +94,14 @@ values = st.one_of(st.text(max_size=8), st.integers(-99, 99), st.none())
 def test_the_answer_begins_where_its_first_character_is_written(phrase: Any, tone: Any, literal: str) -> None:
     template = f"{literal}{{phrase!r:>5}}{literal}{{tone!s:<3}} {{phrase}}{{tone}}"
     row = {"phrase": phrase, "tone": tone}
-    text, stretches = fill(parse_template(template), row)
+    _, stretches = fill(parse_template(template), row)
     found = find_answer(template, row, "tone")
-    assert found == (next(one.start for one in stretches if one.field == "tone"), len(text))
+    assert found == next(one.start for one in stretches if one.field == "tone")
     assert find_answer(template, row, "mood") is None
 
 
 def test_an_empty_answer_leaves_what_follows_it() -> None:
-    assert find_answer("{a}: {b}.", {"a": "x", "b": ""}, "b") == (3, 4)
+    assert find_answer("{a}: {b}.", {"a": "x", "b": ""}, "b") == 3
 
 
 def test_a_token_belongs_to_where_most_of_it_is() -> None:
