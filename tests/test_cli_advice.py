@@ -30,6 +30,7 @@ def huge(plain: Path) -> Path:
     return plain
 
 
+@pytest.mark.slow
 def test_advice_is_named_and_written_only_when_asked(plain: Path) -> None:
     before = plain.read_text(encoding="utf-8")
     told = phinb("advise", str(plain))

@@ -56,6 +56,7 @@ def value(config: Config, path: str) -> Any:
     return config.effective()[path].value
 
 
+@pytest.mark.slow
 def test_a_file_of_phrases_and_tones(write: Write, phrases: list[dict[str, str]]) -> None:
     write("my.csv", phrases)
     text, config = new("my.csv")

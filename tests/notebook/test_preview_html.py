@@ -67,6 +67,7 @@ def test_it_holds_head_tokens_and_numbers(tmp_path: Path) -> None:
     assert any(tag == "svg" for tag, _ in page.elements)
 
 
+@pytest.mark.slow
 def test_it_stays_small_however_long_the_sequences_are(tmp_path: Path) -> None:
     rows = [{"phrase": f"{number} I love it so much " * 2000, "tone": f"tone {number}"} for number in range(40)]
     preview = look(tmp_path, rows, CONFIG.replace('"max_seq_len": 80', '"max_seq_len": 8000'))

@@ -71,6 +71,7 @@ def test_alone_it_waits_prints_and_ends_with_the_saved_form(replay: MakeReplay) 
     assert printed(notebook.cells[2]) == "after\n"
 
 
+@pytest.mark.slow
 def test_alone_the_run_is_what_an_assignment_gets(replay: MakeReplay) -> None:
     run = replay("success")
     run.play_all()
@@ -124,6 +125,7 @@ def kernel() -> Iterator[tuple[Any, Any]]:
     manager.shutdown_kernel(now=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("allow_stdin", [False, True], ids=["alone", "with --wait"])
 def test_an_interrupt_ends_the_waiting_and_says_that_the_run_goes_on(
     kernel: tuple[Any, Any], replay: MakeReplay, allow_stdin: bool
@@ -190,6 +192,7 @@ def test_the_saved_form_below_a_living_panel_is_renewed(kernel: tuple[Any, Any],
     assert "phinb-twin" in saved["text/html"]
 
 
+@pytest.mark.slow
 def test_a_run_that_ended_early_gives_way_when_the_next_cell_runs(
     replay: MakeReplay, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -54,6 +54,7 @@ def test_nothing_is_said_of_the_sample(sample_data: Path) -> None:
     assert [seen.name for seen in found.previews] == ["train", "test"]
 
 
+@pytest.mark.slow
 @pytest.mark.demo_model
 def test_nothing_is_said_of_the_sample_as_it_is(sample_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PHINB_HOME")
