@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from phinb.api import (
+        Range,
         advise,
         apply_advice,
         cached_data,
@@ -34,11 +35,14 @@ if TYPE_CHECKING:
         load_config,
         new_config,
         open_run,
+        open_sweep,
         preflight,
         preview,
         run,
         runs,
         start,
+        sweep,
+        sweeps,
     )
     from phinb.errors import ConfigError, PhinbError
 
@@ -47,6 +51,7 @@ __version__ = "0.1.0"
 __all__ = [
     "ConfigError",
     "PhinbError",
+    "Range",
     "advise",
     "apply_advice",
     "cached_data",
@@ -66,11 +71,14 @@ __all__ = [
     "load_config",
     "new_config",
     "open_run",
+    "open_sweep",
     "preflight",
     "preview",
     "run",
     "runs",
     "start",
+    "sweep",
+    "sweeps",
 ]
 
 

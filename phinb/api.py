@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -16,11 +16,15 @@ from phinb.errors import ConfigError, PhinbError
 from phinb.folders import Report
 from phinb.types import Event, RunState, Variant
 from phinb.workflow.advice import Advice, apply_advice
-from phinb.workflow.history import NAME
 from phinb.workflow.plain_view import PlainRow, check_plain_olive
 from phinb.workflow.preflight import preflight
-from phinb.workflow.runner import Run, launch, open_run, runs
+from phinb.workflow.runner import Run, open_run, runs
 from phinb.workflow.standby import Standby, dismiss_standby, find_standby, keep_standby
+from phinb.workflow.starting import start_run
+from phinb.workflow.sweep import Sweep, launch_sweep, open_sweep, sweeps
+from phinb.workflow.sweep_results import WORDS, summarize_training
+from phinb.workflow.sweep_space import SEED, Range, read_space
+from phinb.workflow.sweep_store import Sampler, SweepRecord
 from phinb.workflow.tidying import Deletion, Usage, choose_runs, delete, measure_usage, read_age
 
 if TYPE_CHECKING:
@@ -33,7 +37,9 @@ __all__ = [
     "CachedCopy",
     "Deletion",
     "PlainRow",
+    "Range",
     "Standby",
+    "Sweep",
     "Usage",
     "advise",
     "apply_advice",
@@ -54,17 +60,17 @@ __all__ = [
     "load_config",
     "new_config",
     "open_run",
+    "open_sweep",
     "preflight",
     "preview",
     "run",
     "runs",
     "start",
+    "sweep",
+    "sweeps",
 ]
 
 Rows = Sequence[Mapping[str, Any]]
-
-LOOK_S = 0.3
-"""Seconds that a start looks at the rows: it returns at once, whatever the size of the data."""
 
 
 def new_config(
@@ -132,13 +138,7 @@ def start(
     if on != "local":
         raise PhinbError(f"phinb cannot run on {on!r} yet.", 'It runs on this machine: on="local".')
     config = config if isinstance(config, Config) else load_config(config)
-    if not config.ok:
-        raise ConfigError(config.problems)
-    found = preflight(config, within_s=LOOK_S)
-    if not found.ok and not (anyway and found.may_start_anyway):
-        raise ConfigError(found.problems)
-    noted = {NAME: json.dumps(found.forecast.to_json(), indent=1)}
-    return launch(config, until=until, from_pass=from_, fresh=fresh, notes=noted)
+    return start_run(config, until=until, from_pass=from_, fresh=fresh, anyway=anyway)
 
 
 def advise(config: Config | str | Path | Mapping[str, Any]) -> tuple[Advice, ...]:
@@ -166,6 +166,83 @@ def run(
     started = start(config, until=until, from_=from_, fresh=fresh, on=on, anyway=anyway)
     started.wait()
     return started
+
+
+def sweep(
+    config: Config | str | Path | Mapping[str, Any],
+    space: Mapping[str, Any],
+    repeats: int = 1,
+    *,
+    sampler: Sampler = "grid",
+    trials: int | None = None,
+    objective: str | None = None,
+    variant: str | None = None,
+    until: str | None = None,
+    at_once: int = 1,
+) -> Sweep:
+    """Run a configuration with other settings, each trial an ordinary run, and return at once.
+
+    space: path -> the values to try, in the form of config.effective(): {"passes.lora.r": [8, 16, 32]}. Values may be
+    the text "8,16,32" too, and for a sampler that draws a Range or "1e-5..1e-3". repeats: runs a setting, each with
+    another seed. sampler: "grid" tries all combinations, "tpe" and "random" draw `trials` settings (Optuna).
+    objective: what trials are compared by: "accuracy" and other figures of comparison.frame, "eval_loss", or "loss"
+    (the mean of the last tenth of the training); by default the first of accuracy, eval_loss and loss that can be had.
+    variant: the model it is measured on, by default the last that the run makes. until: the last pass to run. at_once:
+    runs at the same time, as far as the forecast says that memory will do.
+
+    Raises ConfigError where the configuration has errors, PhinbError where a path leads nowhere, a value would be
+    refused, or the figure cannot be had of these runs.
+    """
+    config = config if isinstance(config, Config) else load_config(config)
+    if not config.ok:
+        raise ConfigError(config.problems)
+    if repeats < 1 or at_once < 1:
+        raise PhinbError("repeats and at_once count runs.", "Give 1 or more.")
+    if objective is not None and objective not in WORDS:
+        raise PhinbError(f"There is no figure {objective!r} to compare trials by.", f"There are: {', '.join(WORDS)}.")
+    if sampler not in ("grid", "tpe", "random"):
+        raise PhinbError(f"There is no sampler {sampler!r}.", "There are: grid, tpe, random.")
+    if objective not in (None, "loss", "eval_loss") and not _has_evaluation_data(config):
+        raise PhinbError(
+            f"{objective} is measured on evaluation rows, and the configuration names no evaluation data.",
+            'Add a data config with the name "eval", or compare by "loss".',
+        )
+    seed = int(config.phinb.get(SEED.rpartition(".")[2]) or 0)
+    return launch_sweep(
+        config,
+        read_space(space),
+        seeds=[seed + number for number in range(repeats)],
+        sampler=sampler,
+        trials=trials,
+        objective=objective or _choose_objective(config),
+        variant=variant or "",
+        until=until,
+        at_once=at_once,
+    )
+
+
+def measure_trial(run: Run, record: SweepRecord) -> dict[str, float]:
+    """The figures of a sweep's trial: loss, eval_loss, seconds, and the objective on the record's variant.
+
+    Raises PhinbError where the objective cannot be had.
+    """
+    state = run.state
+    found = summarize_training(state)
+    if record.objective in ("loss", "eval_loss"):
+        if record.objective not in found:
+            raise PhinbError(
+                f"The run logged no {record.objective}.", "Give it eval data and eval_steps, or log steps."
+            )
+        return found
+    there = run.variants
+    name = record.variant or next(reversed(there), "base")
+    comparison = compare(run, variants=[name])
+    (summary,) = comparison.summaries
+    value = getattr(summary, record.objective)
+    if summary.error or value is None:
+        raise PhinbError(f"{name} has no {record.objective}.", summary.error)
+    figures = {"accuracy": summary.accuracy, "n": summary.n, record.objective: value}
+    return found | {key: float(figure) for key, figure in figures.items() if figure is not None}
 
 
 def compare(
@@ -229,12 +306,12 @@ def load_comparison(path: str | Path) -> Comparison:
     return load(Path(path))
 
 
-def figure(source: Comparison | Preview | Run | RunState, kind: str) -> Any:
-    """A plotly figure of a comparison, a preview or a run.
+def figure(source: Comparison | Preview | Run | RunState | Sweep, kind: str) -> Any:
+    """A plotly figure of a comparison, a preview, a run or a sweep.
 
     kind: of a comparison "quality_latency", "stages", "latency", "confusion"; of a preview "lengths" (tokens a row and
     where they are cut), "labels" (rows a label), "padding" (its share of a training step, by how batches are made); of
-    a run "loss".
+    a run "loss"; of a sweep "parallel".
 
     Raises PhinbError, naming the kinds there are, for one that does not fit, and where there is nothing to show.
     """
@@ -307,6 +384,22 @@ def choose(comparison: Comparison, **constraints: str) -> Choice:
     from phinb.evaluation.choice import choose as decide
 
     return decide(comparison, constraints)
+
+
+def _choose_objective(config: Config) -> str:
+    """The first of accuracy, eval_loss and loss that these runs will have."""
+    if _has_evaluation_data(config):
+        with contextlib.suppress(PhinbError):
+            _read_recipe(find_data_config(config.to_olive()))
+            return "accuracy"
+    evaluated = (config.effective().get(f"passes.{name}.eval_data_config") for name in config.passes)
+    return "eval_loss" if config.phinb.get("eval_split") or any(one and one.value for one in evaluated) else "loss"
+
+
+def _has_evaluation_data(config: Config) -> bool:
+    olive = config.to_olive()
+    names = {str(one.get("name")) for one in olive.get("data_configs") or []}
+    return any(name in names for name in _evaluation_names(olive))
 
 
 def _choose_variants(run: Run, names: Sequence[str] | None) -> list[Variant]:

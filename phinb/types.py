@@ -251,8 +251,10 @@ class RunState:
 class Variant:
     """A model that a run made, or began with. `path` is a folder; an adapter also names the folder it needs.
 
-    name: base, adapter, merged, int4, or a pass's name where several of one kind exist. from_pass is "" for
-    the base. `base_path` is set for adapters only.
+    name: base, adapter, merged, int4, or a pass's name where several of one kind exist; trial-1, ... for what a search
+    of Olive's made. from_pass is "" for the base, else what the run's state calls the pass. `base_path` is set for
+    adapters only. parameters: what a search chose for it, by dotted path ({"passes.lora.r": 16}); of a list of passes
+    the number of the alternative, from 1 ({"passes.int4": 2}).
     """
 
     name: str
@@ -261,6 +263,7 @@ class Variant:
     from_pass: str
     base_path: str = ""
     precision: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
 # ------------------------------------------------------------------------------------------- evaluation

@@ -25,12 +25,14 @@ ROOMS = (
     "azure",
     "plots",
     "api",
+    "sweep_worker",  # beside api: a trial is a run and a comparison
     "teach",
     "doctor",
     "cli",
     "notebook",
 )
 HEAVY = ("torch", "transformers", "olive", "azure", "pandas", "plotly", "datasets", "pyarrow", "onnxruntime", "peft")
+HEAVY += ("mlflow", "tensorboard", "wandb")
 # Which libraries only one room, or a few, may know at all, nested imports included.
 OWNERS = {
     "plotly": {"plots", "notebook"},

@@ -25,6 +25,9 @@ def plain(small: Path) -> Path:  # noqa: F811
 
 @pytest.fixture
 def huge(plain: Path) -> Path:
+    """A batch that no machine holds, and more rows than a start has the time to count."""
+    rows = plain.parent / "rows.jsonl"
+    rows.write_text(rows.read_text(encoding="utf-8") * 6000, encoding="utf-8")
     text = plain.read_text(encoding="utf-8").replace('_batch_size": 2', '_batch_size": 16777216')
     plain.write_text(text, encoding="utf-8")
     return plain

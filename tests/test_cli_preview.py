@@ -91,7 +91,7 @@ def test_a_pipe_gets_numbers_problems_and_tokens_without_colour(make: Any) -> No
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("train: 13 rows → 13 sequences · ")
     assert re.search(r"^  steps an epoch +7$", done.stdout, re.MULTILINE)
-    assert "1 of 13 rows are longer than max_seq_len 60" in done.stdout
+    assert "1 of 13 rows is longer than max_seq_len 60" in done.stdout
     assert re.search(r'^    Set "max_seq_len" to \d+', done.stdout, re.MULTILINE), "the remedy"
     assert re.search(r"^  cut off +1 row · \d+ tokens · answers cut in 1", done.stdout, re.MULTILINE)
     assert re.search(r"^  answers +joy 7 · fear 6$", done.stdout, re.MULTILINE)
@@ -146,6 +146,12 @@ def test_a_program_gets_sequences_numbers_and_problems(make: Any) -> None:
     assert [one["code"] for one in found["problems"]] == [one.code for one in expected.problems]
 
 
+def test_one_of_a_thing_is_said_in_the_singular(make: Any) -> None:
+    done = phinb("preview", str(make(some_rows(1), max_seq_len=8, pad_to_max_len=True)))
+    assert "1 row → 1 sequence" in done.stdout
+    assert re.search(r"(?<![\d,])1 (rows|sequences|tokens)\b|\(rows 1\)", done.stdout) is None, done.stdout
+
+
 def test_errors_are_told_and_the_exit_code_is_1(make: Any) -> None:
     path = make(some_rows(3), strategy="join", max_seq_len=4000)
     done = phinb("preview", str(path))
@@ -158,6 +164,15 @@ def test_errors_are_told_and_the_exit_code_is_1(make: Any) -> None:
     assert missing.returncode == 1
     assert "tune" in missing.stdout
     assert "tone" in missing.stdout, "the nearest column"
+    path = make(some_rows(3), text_template="")
+    empty = phinb("preview", str(path))
+    assert empty.returncode == 1
+    assert "needs a text_template, and it is empty" in empty.stdout
+    path.write_text(path.read_text(encoding="utf-8").replace('"completion"', '"all"'), encoding="utf-8")
+    empty = phinb("preview", str(path))
+    assert empty.returncode == 1
+    assert "The template is empty: Olive takes the text of the column text instead" in empty.stdout
+    assert 'Write a template, for example "{phrase} {tone}"' in empty.stdout
     unknown = phinb("preview", "--data", "trian", str(path))
     assert unknown.returncode == 1
     assert "Did you mean train?" in unknown.stderr

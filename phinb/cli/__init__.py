@@ -13,7 +13,15 @@ import sys
 from collections.abc import Sequence
 
 from phinb import __version__
-from phinb.cli import advice_commands, cache_commands, config_commands, first_commands, preview_commands, run_commands
+from phinb.cli import (
+    advice_commands,
+    cache_commands,
+    config_commands,
+    first_commands,
+    preview_commands,
+    run_commands,
+    sweep_commands,
+)
 from phinb.cli.output import write_problems
 from phinb.errors import ConfigError, PhinbError
 
@@ -55,5 +63,6 @@ def build_parser() -> argparse.ArgumentParser:
     advice_commands.add_commands(commands)
     preview_commands.add_commands(commands)
     run_commands.add_commands(commands)
+    sweep_commands.add_commands(commands)
     cache_commands.add_commands(commands)
     return parser

@@ -42,12 +42,13 @@ def add_commands(commands: Commands) -> None:
 
 def _preview(options: argparse.Namespace) -> int:
     from phinb.api import preview
+    from phinb.workflow.wording import write_count
 
     config = load(options)
     with _interruptible() as stopped, _telling() as tell:
         found = preview(config, options.data, max(options.limit, 0), progress=tell, should_stop=stopped.is_set)
     if stopped.is_set():
-        print(f"Stopped after {found.stats.rows:,} rows.", file=sys.stderr)
+        print(f"Stopped after {write_count(found.stats.rows, 'row')}.", file=sys.stderr)
     if options.json:
         print(json.dumps(_as_json(found), indent=1))
     else:

@@ -47,7 +47,8 @@ def add_commands(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from phinb.api import LOOK_S, preflight, start
+    from phinb.api import preflight, start
+    from phinb.workflow.starting import LOOK_S
 
     config = load(options)
     anyway = options.yes

@@ -7,8 +7,6 @@ here (phinb.workflow.preflight).
 
 from __future__ import annotations
 
-from typing import Any
-
 from phinb.config.azure_forms import TOP_LEVEL, add_azure
 from phinb.config.checks.azure import check_address, check_azure
 from phinb.config.checks.data import check_data_configs, check_references_to_data
@@ -22,16 +20,12 @@ from phinb.config.checks.placeholders import find_texts, is_placeholder
 from phinb.config.checks.root_causes import root_causes
 from phinb.config.checks.rules import PHINB as PHINB_BOUNDS
 from phinb.config.checks.secrets import check_secrets, without_secrets
+from phinb.config.checks.trackers import check_trackers
 from phinb.config.document import Node
 from phinb.config.phinb_section import PHINB
 from phinb.config.schema import Schema
 from phinb.config.value_types import show
 from phinb.types import Problem
-
-NOT_CARRIED_OUT: dict[str, tuple[Any, ...]] = {
-    "trackers": ([],),
-}
-"""Keys that have their place but no effect yet, with the values that ask for none: all else is an error."""
 
 
 def check(root: Node, schema: Schema) -> tuple[Problem, ...]:
@@ -119,11 +113,7 @@ def check_phinb(findings: Findings) -> None:
         findings.add("wrong_type", node, '"phinb" must be a mapping.', f"It takes {', '.join(PHINB.names)}.")
         return
     findings.group(node, PHINB, "the phinb section", bounds=PHINB_BOUNDS)
-    for key, idle in NOT_CARRIED_OUT.items():
-        entry = node.get(key)
-        if entry is not None and entry.plain() not in idle:
-            message = f'This version of phinb does not carry out "{key}": {show(entry.plain())} yet.'
-            findings.add("not_carried_out", entry, message, f'Leave "{key}" out.')
+    check_trackers(findings, node)
     azure = node.get("azure")
     if azure is not None and azure.is_mapping:
         check_azure(findings, azure)

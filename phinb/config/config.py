@@ -16,6 +16,7 @@ from phinb.config.effective import effective_values
 from phinb.config.phinb_section import PHINB
 from phinb.config.pieces import Piece, Reading, Source, read
 from phinb.config.schema import Schema, load_schema
+from phinb.config.search import Search, find_search
 from phinb.config.sections import passes
 from phinb.config.to_come import drop_what_may_come
 from phinb.config.upgrade import upgrade
@@ -66,6 +67,11 @@ class Config:
                 assert isinstance(alternatives, list)
                 alternatives.append(kind)
         return MappingProxyType(found)
+
+    @cached_property
+    def search(self) -> Search | None:
+        """What Olive's search_strategy chooses among; None where it searches nothing."""
+        return find_search(self._tree, _schema()) if self._tree is not None else None
 
     @cached_property
     def phinb(self) -> Mapping[str, Any]:

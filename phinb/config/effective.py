@@ -1,13 +1,18 @@
-"""Every value that a run will really use, by its dotted path in today's form, with the origin of each."""
+"""Every value that a run will really use, by its dotted path in today's form, with the origin of each.
+
+Where Olive searches, the value of a parameter that it chooses is the list of those that it tries.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from phinb.config.document import Node
 from phinb.config.phinb_section import PHINB
 from phinb.config.schema import Parameter, Schema
+from phinb.config.search import searched_values, searches
 from phinb.config.sections import (
     ADAPTER_PASSES,
     COMPONENTS,
@@ -23,6 +28,8 @@ from phinb.config.training_defaults import training_defaults
 from phinb.types import Effective
 
 _FILLED_IN = "taken from input_model"
+_SEARCHED = "searched: each of these is tried"
+_DEPENDS = "searched: what is tried depends on other parameters"
 
 
 def effective_values(root: Node, schema: Schema) -> dict[str, Effective]:
@@ -44,6 +51,8 @@ def effective_values(root: Node, schema: Schema) -> dict[str, Effective]:
         found.mapping(f"evaluators.{name}", evaluator, parameters, ["name"])
     for entry in passes(root):
         _pass(found, entry)
+        if searches(root):
+            _add_searched(found, entry)
     for parameter in schema.engine.parameters.values():
         found.one(f"engine.{parameter.name}", root.get(parameter.name), parameter.default)
     found.values["engine.cache_dir"] = Effective("(in phinb's cache, named by contents)", "phinb")
@@ -163,3 +172,15 @@ def _pass(found: _Values, entry: PassEntry) -> None:
     defaults = [group[key] for key in schema.olive_training_args(model) if key in group]
     node = arguments if arguments is not None and arguments.is_mapping else Node({})
     found.mapping(f"{entry.path}.training_args", node, defaults)
+
+
+def _add_searched(found: _Values, entry: PassEntry) -> None:
+    """With a search, what a pass does not set is searched wherever Olive declares values for it."""
+    name = found.schema.pass_name(entry.type)
+    for key, parameter in found.schema.pass_group(name).parameters.items() if name else ():
+        tried, path = searched_values(entry.node.get(key), parameter), f"{entry.path}.{key}"
+        if tried is None:
+            continue
+        old = found.values[path]
+        value = list(tried) if tried else old.value
+        found.values[path] = replace(old, value=value, note=_SEARCHED if tried else _DEPENDS)

@@ -300,6 +300,8 @@ def _defects() -> Json:
         # Engine.initialize looks for files in the evaluator that it is given (OliveCache.prepare_resources_for_local)
         "untyped_evaluator": lambda: find_all_resources(convert_configs_to_dicts(OliveEvaluatorConfig())),
         "text_formatting_func": lambda: TextGenParams(user_script="a.py", text_formatting_func="make"),
+        "tpe_alternatives": _try_tpe,
+        "sampler_options": _try_sampler_options,
     }
     found: Json = {}
     for name, attempt in tries.items():
@@ -308,6 +310,28 @@ def _defects() -> Json:
         except Exception as error:
             found[name] = f"{type(error).__name__}: {str(error).splitlines()[0]}"[:HELP_LENGTH]
     return found
+
+
+def _try_tpe() -> None:
+    """Draw from two alternatives with TPE until the second comes up."""
+    from olive.search.samplers import TPESampler
+    from olive.search.search_parameter import Categorical
+    from olive.search.search_space import SearchSpace
+
+    space = SearchSpace([("int4", Categorical([SearchSpace([]), SearchSpace([])]))])
+    objectives = {"quality": {"higher_is_better": True, "goal": None, "priority": 1}}
+    points = [TPESampler(space, {"seed": seed}, objectives).suggest() for seed in range(8)]
+    if not any(point.values["int4"][0] for point in points):
+        raise LookupError("its search points all hold the first one")
+
+
+def _try_sampler_options() -> None:
+    """Write a strategy down as RunEngineConfig.create_engine does, and look for its sampler's options."""
+    from olive.search.search_strategy import SearchStrategyConfig
+
+    strategy = SearchStrategyConfig(execution_order="joint", sampler="random", max_samples=2)
+    if not strategy.model_dump()["sampler_config"].get("max_samples"):
+        raise LookupError("they are not written down")
 
 
 def _search(types: TypeNames) -> Json:

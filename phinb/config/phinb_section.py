@@ -58,7 +58,7 @@ PHINB = Group(
                 "trackers",
                 {"list": {"enum": ["mlflow", "tensorboard", "wandb"]}},
                 [],
-                help="Experiment trackers that get the metrics as well.",
+                help="Experiment trackers that get parameters, metrics and artefacts as well.",
             ),
             Parameter("azure", {"any": ["map", "none"]}, None, help="Where and how the run takes place in Azure ML."),
         )

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phinb.data.completion import find_trained
-from phinb.data.completion_loss import Range
+from phinb.data.completion_loss import Range, mark_tokens
 from phinb.data.recipe import Recipe
 from phinb.data.texts import Row, trace_text
 from phinb.models.tokenizers import Tokenizer
@@ -57,6 +57,23 @@ def _count_head(encoding: RawEncoding, start: int, end: int) -> int | None:
             return head
         head += 1
     return None
+
+
+def find_first_token(encoding: RawEncoding, start: int, end: int) -> int:
+    """The first token that is of the characters [start, end) by the rule of mark_tokens; behind the last where none is.
+
+    It asks for the offsets of a few tokens only: a text may have a million.
+    """
+    head = encoding.char_to_token(start)
+    before = encoding.token_to_chars(head - 1) if head else None
+    if head is None or (before is not None and before[0] == before[1]):
+        marks = mark_tokens(encoding.offsets, [(start, end)])
+        return marks.index(True) if True in marks else len(marks)
+    while (place := encoding.token_to_chars(head)) is not None and place[0] < end:
+        if mark_tokens([place], [(start, end)])[0]:
+            return head
+        head += 1
+    return len(encoding)
 
 
 def _mark_all(

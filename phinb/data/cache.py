@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from phinb import folders
+from phinb.data.wording import write_count
 
 INFO = "dataset_info.json"
 """What the library writes into each finished copy (datasets.config.DATASET_INFO_FILENAME)."""
@@ -101,7 +102,7 @@ def _describe(path: Path) -> CachedCopy:
 def _read_info(info: dict[str, dict[str, dict[str, int]]]) -> str:
     """`json: 1,000 rows of phrase, tone`, of a copy that phinb did not make itself."""
     rows = sum(split["num_examples"] for split in info["splits"].values())
-    return f"{info['dataset_name']}: {rows:,} rows of {', '.join(info['features'])}"
+    return f"{info['dataset_name']}: {write_count(rows, 'row')} of {', '.join(info['features'])}"
 
 
 def _measure(path: Path) -> int:

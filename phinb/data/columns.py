@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from phinb.data.column_counts import FEW, ColumnCount
 from phinb.data.rows import Rows, ShouldStop, Unreadable
 from phinb.data.template import missing_column
+from phinb.data.wording import write_count
 from phinb.errors import PhinbError
 from phinb.folders import Report
 
@@ -17,6 +18,9 @@ Kind = Literal["text", "number", "conversation", "other", "empty"]
 
 LOOKED_AT = 100_000
 """Rows that are looked at where nobody says how many."""
+
+BATCH = 1000
+"""Rows that are looked at between two questions whether to stop."""
 
 LABEL_LENGTH = 40
 """Characters up to which a value is taken for the name of a class."""
@@ -71,7 +75,7 @@ class Column:
 
     def describe(self, rows: int) -> str:
         """`tone: 4 values (joy, fear, sadness, surprise)`"""
-        gaps = f", {self.missing:,} rows without" if self.missing else ""
+        gaps = f", {write_count(self.missing, 'row')} without" if self.missing else ""
         if self.kind == "conversation":
             return f"{self.name}: conversations{gaps}"
         if self.kind == "empty":
@@ -80,7 +84,7 @@ class Column:
             shown = ", ".join(self.values[:8]) + (", ..." if self.distinct > 8 else "")
             return f"{self.name}: {self.distinct} values ({shown}){gaps}"
         if self.kind == "text":
-            return f"{self.name}: text of up to {self.words:,} word{'' if self.words == 1 else 's'}{gaps}"
+            return f"{self.name}: text of up to {write_count(self.words, 'word')}{gaps}"
         return f"{self.name}: {'numbers' if self.kind == 'number' else 'values that are no text'}{gaps}"
 
 
@@ -88,21 +92,24 @@ def describe_columns(
     rows: Rows | Sequence[Mapping[str, Any]],
     limit: int | None = LOOKED_AT,
     *,
+    names: Collection[str] | None = None,
     on_progress: Report | None = None,
     should_stop: ShouldStop | None = None,
 ) -> tuple[Column, ...]:
     """Every column, in its order, as the rows fill it: all rows of a page, of `Rows` the first `limit` (None: all).
 
-    Each column says of how many rows it tells (`rows`), and whether these are all (`exact`). on_progress hears of
-    rows. After a stop it tells of what was looked at. Raises Unreadable where `Rows` cannot be read.
+    `names` are the columns that are asked for, None all. Each column says of how many rows it tells (`rows`), and
+    whether these are all (`exact`). on_progress hears of rows. After a stop it tells of what was looked at. Raises
+    Unreadable where `Rows` cannot be read.
     """
     if not isinstance(rows, Rows):
-        counts = {name: ColumnCount() for name in (rows[0] if rows else ())}
+        counts = {name: ColumnCount() for name in (rows[0] if rows else ()) if names is None or name in names}
         _take(counts, rows)
         return tuple(_describe(name, counted, exact=True) for name, counted in counts.items())
-    counts = {name: ColumnCount() for name in rows.columns}
+    counts = {name: ColumnCount() for name in rows.columns if names is None or name in names}
     done = 0
-    for batch in rows.batches(on_progress=on_progress, should_stop=should_stop):
+    size = BATCH if limit is None else max(min(BATCH, limit), 1)
+    for batch in rows.batches(size, on_progress=on_progress, should_stop=should_stop):
         batch = batch if limit is None else batch[: limit - done]
         _take(counts, batch)
         done += len(batch)
@@ -112,6 +119,12 @@ def describe_columns(
             break
     exact = done == rows.total or (done == limit and _ends_at(rows, done))
     return tuple(_describe(name, counted, exact) for name, counted in counts.items())
+
+
+def list_conversations(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The columns of a page that hold whole conversations."""
+    lists = {name for row in rows for name, value in row.items() if isinstance(value, list)}
+    return [column.name for column in describe_columns(rows, names=lists) if column.kind == "conversation"]
 
 
 def _ends_at(rows: Rows, number: int) -> bool:

@@ -37,6 +37,8 @@ def check_trained_field(recipe: Recipe, path: str) -> list[Problem]:
         return []
     if not recipe.text_template:
         message = "loss_on: completion needs a text_template: without one, nothing tells the prompt from the answer."
+        if recipe.text_template == "":
+            message = "loss_on: completion needs a text_template, and it is empty: nothing tells prompt from answer."
         return [Problem("error", "no_answer", message, path, hint='Write "text_template", the answer last.')]
     if recipe.trained_field not in fields(recipe.text_template):
         named = f"the answer {recipe.trained_field!r}" if recipe.trained_field else "an answer"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from phinb.data.tally import split_batch
 from phinb.models.tokenizers import Tokenizer
 
 if TYPE_CHECKING:
@@ -58,12 +59,24 @@ class Shingles:
         self.tokenizer = tokenizer
         self.documents = 0
         self._parts: list[Hashes] = [np.zeros(0, dtype=np.uint64)]
+        self._alone: Sequence[str] = ()
 
-    def add(self, texts: Sequence[str]) -> None:
+    def add(self, texts: Sequence[str], should_stop: Callable[[], bool] = lambda: False) -> None:
+        """Take more documents, as many as there is time for before `should_stop`.
+
+        A first one that is alone, which is near nothing, is tokenised only once another comes.
+        """
+        if not self.documents and len(texts) == 1:
+            self._alone, self.documents = texts, 1
+            return
         if texts:
-            ids, lengths = self.tokenizer.encode_flat(texts)
+            texts, self._alone, self.documents = [*self._alone, *texts], (), self.documents - len(self._alone)
+        for part, _ in split_batch(texts, texts):
+            if should_stop():
+                return
+            ids, lengths = self.tokenizer.encode_flat(part)
             self._parts.append(cut_shingles(ids, lengths, self.documents))
-            self.documents += len(texts)
+            self.documents += len(part)
 
     @property
     def keys(self) -> Hashes:
@@ -87,7 +100,7 @@ def find_near(
     stopped = should_stop or (lambda: False)
     seen: set[int] = set()
     for batch in texts:
-        shingles.add(_take_new(batch, seen))
+        shingles.add(_take_new(batch, seen), stopped)
         if stopped():
             return None
     own = shingles.documents
@@ -100,7 +113,9 @@ def find_near(
                     repeats[text] = repeats.get(text, 0) + 1
             if stopped():
                 return None
-        shingles.add(list(repeats))
+        shingles.add(list(repeats), stopped)
+        if stopped():
+            return None
         spans[name] = begin, np.fromiter(repeats.values(), dtype=np.int64, count=len(repeats))
     near = mark_near(shingles.keys, shingles.documents, own, on_progress, stopped)
     if near is None:
@@ -118,7 +133,7 @@ def mark_near(
 ) -> NDArray[np.bool_] | None:
     """Which documents are near an earlier one of the first `own`; None where it was stopped. `keys`: see Shingles."""
     near = np.zeros(documents, dtype=np.bool_)
-    if not documents:
+    if documents < 2:
         return near
     starts = np.searchsorted(keys, np.arange(documents, dtype=np.uint64) << np.uint64(32))
     sizes = np.diff(starts, append=len(keys))

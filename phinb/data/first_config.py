@@ -19,6 +19,7 @@ from phinb.data.held_out import plan_rows, relative_path
 from phinb.data.recipe import read_recipe
 from phinb.data.row_file import RowFile, read_file
 from phinb.data.texts import make_texts
+from phinb.data.wording import agree, write_count
 from phinb.errors import PhinbError
 from phinb.folders import Report
 from phinb.models.facts import ModelFacts, find_facts
@@ -62,7 +63,7 @@ def compose_config(
         _check_test(tested, _columns_of(prompt, columns))
     rows, found = plan_rows(source, tested, prompt.answer, folder, trains=RECIPES[recipe].trains)
     rows = _measure(rows, [*source.rows, *(tested.rows if tested else ())], prompt, facts, folder, progress)
-    head = [f"{source.path.name}: {source.total:,} rows.", *notes, *found, *advise(recipe, facts, machine)]
+    head = [f"{source.path.name}: {write_count(source.total, 'row')}.", *notes, *found, *advise(recipe, facts, machine)]
     return write_recipe(recipe, facts, rows, prompt, machine, tuple(head))
 
 
@@ -101,7 +102,8 @@ def _check_answer(column: Column, rows: int) -> None:
         )
     if column.distinct < 2:
         raise PhinbError(
-            f"The column {column.name} has the same value in all {rows} rows: there is nothing to learn.",
+            f"The column {column.name} has the same value in {agree(rows, 'its only row', f'all {rows:,} rows')}: "
+            "there is nothing to learn.",
             "Name another column, or add rows with other answers.",
         )
 

@@ -18,6 +18,7 @@ from phinb.data.recipe import Recipe
 from phinb.data.remedies import set_values
 from phinb.data.row_guards import check_leaking_answer, check_special_texts
 from phinb.data.trainer import Trainer
+from phinb.data.wording import agree, write_count, write_first, write_part, write_part_of_first
 from phinb.models.tokenizers import Tokenizer
 from phinb.types import DataStats, Fix, Problem
 from phinb.types import Sequence as TrainingSequence
@@ -80,9 +81,11 @@ def _look_at_some(seen: Evidence) -> list[Problem]:
 
 
 def _counted_partly(seen: Evidence) -> Problem:
+    rows = seen.stats.rows
     message = (
-        f"Only the first {seen.stats.rows:,} rows are counted: all numbers are theirs, and what only all rows together "
-        "tell (too few sequences, classes, duplicates, leaks, steps) is not looked at."
+        f"Only {write_first(rows, 'row')} {agree(rows, 'is', 'are')} counted: all numbers are "
+        f"{agree(rows, 'its', 'theirs')}, and what only all rows together tell ("
+        "too few sequences, classes, duplicates, leaks, steps) is not looked at."
     )
     return Problem("info", "counted_partly", message, seen.path, hint="Count all rows.")
 
@@ -104,7 +107,8 @@ def _no_sequences(seen: Evidence) -> Problem:
         fix = set_values("Take all samples", seen.path, max_samples=None)
     elif recipe.joins:
         why = (
-            f"all {stats.rows:,} rows joined have {sum(stats.lengths):,} tokens of text, "
+            f"{agree(stats.rows, 'the only row has', f'all {stats.rows:,} rows joined have')} "
+            f"{write_count(sum(stats.lengths), 'token')} of text, "
             f"not enough for one sequence of {recipe.max_seq_len}"
         )
         hint = f'Set "strategy" to "line-by-line" and "max_seq_len" to {longest}.'
@@ -157,7 +161,8 @@ def _check_trained(seen: Evidence) -> list[Problem]:
     else:
         why = "it holds no answer"
     if barren == stats.sequences:
-        message = f"Nothing is trained on in any of the {barren:,} sequences: {why}."
+        every = agree(barren, "the only sequence", f"any of the {barren:,} sequences")
+        message = f"Nothing is trained on in {every}: {why}."
         return [Problem("error", "nothing_trained", message, where, hint=hint, fix=fix)]
     message = f"Nothing is trained on in {barren:,} of {stats.sequences:,} sequences, as {why}."
     return [Problem("warning", "untrained_sequences", message, where, hint=hint, fix=fix)]
@@ -168,8 +173,9 @@ def _check_end(seen: Evidence) -> list[Problem]:
     stats, recipe = seen.stats, seen.recipe
     if masked := _count_masked_ends(seen):
         message = (
-            f"The end of sequence is left out of the loss in {masked} of the first {len(seen.sequences)} sequences: it "
-            "is taken for padding, because the pad token is the same."
+            "The end of sequence is left out of the loss in "
+            f"{write_part_of_first(masked, len(seen.sequences), 'sequence')}: it is taken for padding, because the pad "
+            "token is the same."
         )
         hint = "Give the tokenizer a pad token of its own, or mask by the attention and not by the token."
         return [Problem("error", "end_masked", message, seen.path, hint=hint)]
@@ -179,9 +185,10 @@ def _check_end(seen: Evidence) -> list[Problem]:
         unexplained = stats.no_eos - stats.truncated_rows
         if recipe.joins or unexplained <= 0:
             return []
+        its, is_it = agree(unexplained, "its", "their"), agree(unexplained, "it is", "they are")
         message = (
-            f"{unexplained:,} of {stats.sequences:,} sequences have no end of sequence in their loss, though they are "
-            "not cut off: the model learns to stop from the others only."
+            f"{write_part(unexplained, stats.sequences, 'sequence')} {agree(unexplained, 'has', 'have')} no end of "
+            f"sequence in {its} loss, though {is_it} not cut off: the model learns to stop from the others only."
         )
         return [Problem("warning", "end_missing", message, seen.path, hint=_ways_to_end(seen))]
     where, fix = seen.path, None
@@ -242,17 +249,23 @@ def _check_truncation(seen: Evidence) -> list[Problem]:
     stats, recipe = seen.stats, seen.recipe
     if not stats.truncated_rows:
         return []
-    longest = max(stats.lengths)
+    longest, rows = max(stats.lengths), stats.truncated_rows
     side = "beginning" if seen.tokenizer.cuts_left else "end"
     fix, hint = _lengthen(seen, longest)
-    rows = f"{stats.truncated_rows:,} of {stats.rows:,} rows are longer than max_seq_len {recipe.max_seq_len}"
-    message = f"{rows} (the longest has {longest:,} tokens): their {side} is cut off and never learnt."
+    message = (
+        f"{write_part(rows, stats.rows, 'row')} {agree(rows, 'is', 'are')} longer than max_seq_len "
+        f"{recipe.max_seq_len} (the longest has {write_count(longest, 'token')}): {agree(rows, 'its', 'their')} {side} "
+        "is cut off and never learnt."
+    )
     code = "truncated_rows"
     if stats.truncated_answers:
         which = ", ".join(map(str, stats.cut_answers[:5])) + (", ..." if stats.truncated_answers > 5 else "")
-        message += f" In {stats.truncated_answers:,} of them a part of the answer is lost"
-        message += f" (rows {which})" if which else ""
-        message += f", in {stats.untrained:,} all of it: they teach nothing." if stats.untrained else "."
+        message += f" In {agree(rows, 'it', f'{stats.truncated_answers:,} of them')} a part of the answer is lost"
+        message += f" ({agree(stats.truncated_answers, 'row', 'rows')} {which})" if which else ""
+        if stats.untrained:
+            message += f", in {agree(rows, 'fact', f'{stats.untrained:,}')} all of it: "
+            message += agree(stats.untrained, "it teaches", "they teach") + " nothing"
+        message += "."
         code = "truncated_answers"
     return [Problem("warning", code, message, f"{seen.path}.max_seq_len", hint=hint, fix=fix)]
 
@@ -263,4 +276,4 @@ def _lengthen(seen: Evidence, longest: int) -> tuple[Fix | None, str]:
     if limit is not None and longest > limit:
         return None, f"Shorten the rows: the model takes {limit:,} tokens."
     hint = f'Set "max_seq_len" to {longest}, or shorten the rows.'
-    return set_values(f"Allow {longest} tokens", seen.path, max_seq_len=longest), hint
+    return set_values(f"Allow {longest} {agree(longest, 'token', 'tokens')}", seen.path, max_seq_len=longest), hint

@@ -12,6 +12,7 @@ from typing import Any
 from phinb.config.starting.facts import DataConfig, Rows
 from phinb.config.starting.recipe_text import Choice
 from phinb.data.row_file import RowFile
+from phinb.data.wording import agree, write_count
 
 LEAST_ROWS = 10
 """Below this no row is spared for evaluation."""
@@ -37,7 +38,10 @@ def plan_rows(
         configs = (_config("train", source, whole, folder), _config("test", tested, whole, folder))
         return Rows(configs, training=total, total=total + tested.total), []
     if total < LEAST_ROWS:
-        note = f"{total} rows are too few to spare any for evaluation: only other rows tell whether it has learnt."
+        note = (
+            f"{write_count(total, 'row')} {agree(total, 'is', 'are')} too few to spare any for evaluation: only other "
+            "rows tell whether it has learnt."
+        )
         return Rows((_config("train", source, whole, folder),), training=total, total=total), [note]
     share = 10 if total >= MANY_ROWS else 20
     head, tail = f"train[:{100 - share}%]", f"train[{100 - share}%:]"

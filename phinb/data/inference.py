@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from phinb.data.answers import find_first_token
 from phinb.data.completion import find_trained
-from phinb.data.completion_loss import mark_tokens
 from phinb.data.recipe import Recipe
 from phinb.data.template import fill, parse_template
 from phinb.data.texts import make_texts
@@ -53,10 +53,8 @@ def training_prompt(row: Row, recipe: Recipe, tokenizer: Tokenizer, answer: str)
     ranges = find_trained(row, text, replace(recipe, trained_field=answer), tokenizer)
     if not ranges:
         return None
-    encoding = tokenizer.encode(text)
-    marks = mark_tokens(encoding.offsets, ranges[-1:])
-    first = marks.index(True) if True in marks else len(marks)
-    return Prompt(text[: ranges[-1][0]], encoding.ids[:first])
+    encoding = tokenizer.encode_raw([text])[0]
+    return Prompt(text[: ranges[-1][0]], tuple(encoding.ids[: find_first_token(encoding, *ranges[-1])]))
 
 
 def sent_prompt(row: Row, recipe: Recipe, tokenizer: Tokenizer, answer: str) -> Prompt | None:
@@ -79,7 +77,7 @@ def sent_prompt(row: Row, recipe: Recipe, tokenizer: Tokenizer, answer: str) -> 
         text = fill(parts[:place], row)[0]
         if recipe.add_special_tokens:
             text = f"{tokenizer.bos} {text}"
-    return Prompt(text, tokenizer.encode(text).ids)
+    return Prompt(text, tuple(tokenizer.encode_raw([text])[0].ids))
 
 
 def compare_prompts(rows: Sequence[Row], recipe: Recipe, tokenizer: Tokenizer, answer: str) -> Iterator[Difference]:

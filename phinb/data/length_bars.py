@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from phinb.data.wording import write_count
+
 MOST_BARS = 32
 
 FAR = 3.0
@@ -28,6 +30,11 @@ class Bar:
         if self.stop is None:
             return f"{first:,} or more"
         return f"{first:,}" if first == self.stop else f"{first:,} to {self.stop:,}"
+
+    @property
+    def words(self) -> str:
+        """`21 to 24 tokens: 3 rows`"""
+        return f"{self.span} {'token' if self.span == '1' else 'tokens'}: {write_count(self.rows, 'row')}"
 
 
 def count_lengths(values: NDArray[np.int64], cut: int | None) -> list[Bar]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Protocol, overload
 
@@ -16,6 +18,7 @@ from phinb.data.scan import NOTHING, Scan, ShouldStop
 from phinb.data.source import parameters
 from phinb.data.statistics import count_held_out
 from phinb.data.trainer import Trainer, find_trainer
+from phinb.data.wording import agree, write_first, write_part
 from phinb.errors import PhinbError
 from phinb.folders import Report
 from phinb.models.references import resolve_model
@@ -28,6 +31,9 @@ LOOKED_AT = 200
 
 CALLED = ("eval", "evaluation", "test", "testing", "valid", "validation", "dev", "heldout")
 """Words in the name of a data config that say that a model is evaluated on it."""
+
+TOKENS_LOOKED_AT = 400_000
+"""Tokens of these rows after which the guards look at no more of them: some seconds, and some MB."""
 
 COMPARED = 20_000
 """Rows up to which a preview also looks for near duplicates, which takes about a second (Scan.find_near)."""
@@ -72,7 +78,7 @@ class FirstSequences(Sequence[TrainingSequence]):
         return (self._scan.sequence(index) for index in range(self._count))
 
     def __repr__(self) -> str:
-        return f"<the first {self._count} sequences of {self._scan.name}>"
+        return f"<{write_first(self._count, 'sequence')} of {self._scan.name}>"
 
 
 @dataclass(frozen=True)
@@ -205,14 +211,14 @@ def judge(scan: Scan, stats: DataStats, limit: int | None = 200, trainer: Traine
     if not scan.ok:
         return Preview(scan.name, (), stats, tuple(problems), scan)
     try:
-        seen = FirstSequences(scan, LOOKED_AT)[:]
+        seen = scan.look(LOOKED_AT, TOKENS_LOOKED_AT)
         problems += find_problems(
             Evidence(
                 name=scan.name,
                 stats=stats,
                 recipe=scan.recipe,
                 tokenizer=scan.tally.tokenizer,
-                rows=scan.rows.page(0, LOOKED_AT),
+                rows=scan.rows.page(0, _count_rows(stats)),
                 sequences=seen,
                 answer=scan.tally.answer,
                 trainer=trainer,
@@ -223,11 +229,18 @@ def judge(scan: Scan, stats: DataStats, limit: int | None = 200, trainer: Traine
         return Preview(scan.name, (), stats, tuple(problems), scan)
     if stats.exact and (held_out := count_held_out(stats.sequences, scan.eval_split)):
         message = (
-            f"{held_out} of the {stats.sequences} sequences are held out for evaluation (eval_split "
-            f"{scan.eval_split}), drawn at random; training gets the other {stats.sequences - held_out}."
+            f"{write_part(held_out, stats.sequences, 'sequence')} {agree(held_out, 'is', 'are')} held out for "
+            f"evaluation (eval_split {scan.eval_split}), drawn at random; training gets the other "
+            f"{stats.sequences - held_out:,}."
         )
         problems.append(Problem("info", "held_out", message, "phinb.eval_split"))
     return Preview(scan.name, FirstSequences(scan, limit), stats, tuple(problems), scan)
+
+
+def _count_rows(stats: DataStats) -> int:
+    """How many of the first rows the guards look at."""
+    tokens = list(accumulate(stats.lengths[:LOOKED_AT]))
+    return max(bisect_right(tokens, TOKENS_LOOKED_AT), 1)
 
 
 def find_evaluation_data(olive: Mapping[str, Any], name: str) -> dict[str, Mapping[str, Any]]:

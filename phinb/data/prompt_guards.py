@@ -11,12 +11,14 @@ from phinb.data.recipe import Recipe
 from phinb.data.remedies import set_values
 from phinb.data.template import fields
 from phinb.data.texts import make_texts
+from phinb.data.wording import agree, write_first, write_part, write_part_of_first
 from phinb.errors import PhinbError
 from phinb.models.tokenizers import Tokenizer
 from phinb.types import Fix, Problem
 
-LOOKED_AT = 50
-"""Rows whose prompts are compared."""
+LOOKED_AT, CHARACTERS = 50, 400_000
+"""Rows whose prompts are compared, and characters of all of them: each is tokenised twice, which takes half a second.
+A row that is too long for what is left is passed over."""
 
 
 def check_prompts(
@@ -25,14 +27,19 @@ def check_prompts(
     """Whether the first rows' prompts are the same in training and in use; `path` is the pre-process's."""
     if answer is None or not (recipe.chat_template or answer in fields(recipe.text_template or "")):
         return []
-    looked_at = rows[:LOOKED_AT]
+    first = rows[:LOOKED_AT]
     try:
+        lengths = [len(text) for text in make_texts(first, recipe, tokenizer)]
+        chosen = _choose_rows(lengths)
+        looked_at = [first[number] for number in chosen]
         found = list(compare_prompts(looked_at, recipe, tokenizer, answer))
         if found:
-            return [_describe(found, len(looked_at), looked_at, recipe, tokenizer, answer, path)]
+            found = [replace(one, row=chosen[one.row]) for one in found]
+            return [_describe(found, len(first), looked_at, recipe, tokenizer, answer, path)]
+        told = [] if len(chosen) == len(first) else [_looked_at_some(lengths, chosen, path)]
         if recipe.chat_template:
-            return _check_generation_prompt(looked_at, recipe, tokenizer, answer, path)
-        return _check_bos(looked_at, recipe, tokenizer, path)
+            return [*_check_generation_prompt(first, recipe, tokenizer, answer, path), *told]
+        return [*_check_bos(first, recipe, tokenizer, path), *told]
     except (PhinbError, KeyError, TypeError, ValueError):
         return []  # rows that give no text, or a conversation that stops half way, are told elsewhere
 
@@ -62,6 +69,28 @@ def check_same_texts(name: str, recipe: Recipe, other_name: str, other: Recipe) 
     return []
 
 
+def _choose_rows(lengths: Sequence[int]) -> list[int]:
+    """The rows that are looked at, by the characters of each."""
+    chosen, left = [], CHARACTERS
+    for number, length in enumerate(lengths):
+        if length <= left:
+            chosen.append(number)
+            left -= length
+    return chosen
+
+
+def _looked_at_some(lengths: Sequence[int], chosen: Sequence[int], path: str) -> Problem:
+    longest = max(lengths)
+    what = "Whether the prompt in use is the one of training was looked at in "
+    if not chosen:
+        what = "Whether the prompt in use is the one of training was not looked at in "
+    part = write_part_of_first(len(chosen), len(lengths), "row") if chosen else write_first(len(lengths), "row")
+    message = f"{what}{part}: {agree(len(lengths) - len(chosen), 'a row is', 'rows are')} too long for that "
+    message += f"(row {lengths.index(longest) + 1} has {longest:,} characters)."
+    hint = "Nothing is wrong: it would only take long."
+    return Problem("info", "prompts_partly", message, path, hint=hint)
+
+
 def _describe(
     found: Sequence[Difference],
     total: int,
@@ -88,10 +117,14 @@ def _describe(
             f"A space before {{{answer}}} becomes a part of the answer's first token: end the prompt with a line break."
         )
         fix = _find_fix(rows, recipe, tokenizer, answer, path)
-    message = (
-        f"The prompt is not the one that the model has learnt, in {len(found)} of the first {total} rows: "
-        f"in row {first.row + 1}, {how}."
-    )
+    left_out = total - len(rows)
+    part = write_part_of_first(len(found), total, "row")
+    if left_out:
+        part = f"{write_part(len(found), len(rows), 'row')} that {agree(len(rows), 'was', 'were')} looked at"
+    message = f"The prompt is not the one that the model has learnt, in {part}: in row {first.row + 1}, {how}."
+    if left_out:
+        rest = f"{left_out:,} others of" if left_out > 1 else "Another of"
+        message += f" {rest} {write_first(total, 'row')} {agree(left_out, 'is', 'are')} too long to be looked at here."
     return Problem("warning", "prompt_differs", message, where, hint=hint, fix=fix)
 
 

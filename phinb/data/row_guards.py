@@ -10,6 +10,7 @@ from phinb.data.recipe import Recipe
 from phinb.data.remedies import set_values
 from phinb.data.template import fields, parse_template
 from phinb.data.texts import make_texts
+from phinb.data.wording import agree, begin, write_part_of_first
 from phinb.errors import PhinbError
 from phinb.models.tokenizers import Tokenizer
 from phinb.types import Problem
@@ -18,6 +19,9 @@ Row = Mapping[str, Any]
 
 LEAKING = 0.9
 """Share of the rows in whose prompt the answer stands, from which it is told."""
+
+LONGEST = 500
+"""Characters of an answer that is looked for as a word."""
 
 FEWEST = 10
 """Rows below which a share means nothing."""
@@ -65,7 +69,9 @@ def check_special_texts(rows: Sequence[Row], recipe: Recipe, tokenizer: Tokenize
         ]
         if found:
             message = (
-                f"{len(found)} of the first {len(rows)} rows have {token} in their values (first: row {found[0]}): "
+                f"{begin(write_part_of_first(len(found), len(rows), 'row'))} {agree(len(found), 'has', 'have')} "
+                f"{token} in {agree(len(found), 'its', 'their')} values "
+                f"({agree(len(found), 'row', 'first: row')} {found[0]}): "
                 f"it is not text to the model, but {word}."
             )
             hint = "Take it out of the rows; Olive itself puts it around them."
@@ -103,6 +109,8 @@ def _before(recipe: Recipe, answer: str) -> list[str]:
 
 def _holds(text: str, word: str) -> bool:
     """Whether `word` stands in `text` by itself, in whatever case."""
+    if len(word) > LONGEST:
+        return word.casefold() in text.casefold()  # a pattern of a megabyte takes seconds to be made
     return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE) is not None
 
 

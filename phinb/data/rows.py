@@ -129,12 +129,14 @@ class Rows:
         problems: tuple[Problem, ...] = (),
         if_empty: Problem | None = None,
         files: Iterable[Path] = (),
+        find: Callable[[], Iterable[Path]] | None = None,
     ) -> None:
         self._table = table
         self.description = description
         self._problems = list(problems)
         self._if_empty = if_empty
         self._files = {file: _identify(file) for file in files}
+        self._find = find
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -151,8 +153,11 @@ class Rows:
 
     @property
     def outdated(self) -> bool:
-        """Whether a file that they come from is another one by now, or gone: what is known of them is of before."""
-        return any(_identify(file) != known for file, known in self._files.items())
+        """Whether a file that they come from is another one by now, or gone, or, where patterns name the files (`find`
+        looks them up), others have come: what is known of them is of before."""
+        if any(_identify(file) != known for file, known in self._files.items()):
+            return True
+        return self._find is not None and any(file not in self._files for file in self._find())
 
     @property
     def ok(self) -> bool:

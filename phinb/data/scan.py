@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from phinb.data.completion import ASSISTANT, check_trained_field
 from phinb.data.contents import Contents, open_contents
 from phinb.data.duplicates import Near, count_leaks, find_near
+from phinb.data.encoder import Encoder
 from phinb.data.layout import draw_lines, draw_starts
 from phinb.data.recipe import Recipe, check_kind, check_recipe, read_recipe
 from phinb.data.rows import Rows, Unreadable
@@ -96,8 +97,13 @@ class Scan:
         opened = {name: open_contents(other, folder) for name, other in (others or {}).items()} if usable else {}
         self.others = {name: contents for name, contents in opened.items() if contents is not None}
         answer = answer or trained_field or _find_answer(self.recipe) if usable else None
+        self._encoder = Encoder(tokenizer)
         self.tally = Tally(
-            self.recipe if usable else Recipe(), tokenizer, answer=answer, keep_contents=bool(self.others)
+            self.recipe if usable else Recipe(),
+            tokenizer,
+            answer=answer,
+            keep_contents=bool(self.others),
+            encoder=self._encoder,
         )
         self._assembler = self._make_assembler(lambda text: int(self._lay_out().row_numbers[text]))
         self._sequences: Sequences | None = None
@@ -151,6 +157,22 @@ class Scan:
             sequences = self._lay_out()
             return self._assembler.assemble(*sequences.find_place(range(len(sequences))[index]))
 
+    def look(self, most: int, tokens: int) -> tuple[TrainingSequence, ...]:
+        """The first `most` sequences so far, fewer where their rows have more than so many tokens; at least one.
+
+        Raises as `sequence` does.
+        """
+        with self._lock:
+            sequences = self._lay_out()
+            places = [sequences.find_place(index) for index in range(min(most, len(sequences)))]
+            made: list[TrainingSequence] = []
+            for place in places:
+                tokens -= int(sequences.lengths[place[0]])
+                if made and tokens < 0:
+                    break
+                made.append(self._assembler.assemble(*place))
+            return tuple(made)
+
     def rest(self, index: int, most: int = MOST_CUT) -> Rest:
         """What of its rows one of the sequences so far leaves out; of what is cut off at most `most` tokens.
 
@@ -181,15 +203,23 @@ class Scan:
 
     # ------------------------------------------------------------------------------------------------ the work
 
-    def first(self, limit: int = 20, *, start: int = 0, within_s: float = FIRST_WITHIN_S) -> list[TrainingSequence]:
+    def first(
+        self,
+        limit: int = 20,
+        *,
+        start: int = 0,
+        within_s: float = FIRST_WITHIN_S,
+        should_stop: ShouldStop | None = None,
+    ) -> list[TrainingSequence]:
         """The first sequences from `start` (counted from 0) on, as many as can be made in time, of however many rows.
 
+        A long row takes longer, unless `should_stop` says so meanwhile.
         None under a random strategy as long as only all rows together tell which texts there are to draw from.
         """
         until = time.monotonic() + within_s
         made: list[TrainingSequence] = []
         try:
-            for assembler, place in islice(self._find_first(start + limit, until), start, start + limit):
+            for assembler, place in islice(self._find_first(start + limit, until, should_stop), start, start + limit):
                 made.append(assembler.assemble(*place))
                 if time.monotonic() > until:
                     break
@@ -242,6 +272,8 @@ class Scan:
             for part in split_batch(batch, texts):
                 if should_stop is not None and should_stop():
                     return
+                if not self._encoder.prepare(part[1], should_stop):
+                    return
                 with self._lock:
                     tally.take(*part)
                 yield
@@ -270,26 +302,30 @@ class Scan:
                 self._sequences = known = Sequences(self.tally, final=self.done)
             return known
 
-    def _find_first(self, limit: int, until: float) -> Iterator[tuple[Assembler, Place]]:
+    def _find_first(
+        self, limit: int, until: float, should_stop: ShouldStop | None
+    ) -> Iterator[tuple[Assembler, Place]]:
         if not self.ok:
             return
         if self.recipe.is_random and not self.done:
             yield from self._draw_first(until)
             return
-        sequences = self._lay_out() if self.done else self._measure_first(limit, until)
+        sequences = self._lay_out() if self.done else self._measure_first(limit, until, should_stop)
         numbers = sequences.row_numbers
         assembler = self._make_assembler(lambda text: int(numbers[text]))
         for index in range(min(limit, len(sequences))):
             yield assembler, sequences.find_place(index)
 
-    def _measure_first(self, limit: int, until: float) -> Sequences:
+    def _measure_first(self, limit: int, until: float, should_stop: ShouldStop | None) -> Sequences:
         """The sequences of as many rows as `limit` of them need, or there is time for."""
         recipe = dataclasses.replace(self.recipe, trained_field=None)  # lengths are enough
-        tally = Tally(recipe, self.tally.tokenizer)
+        tally = Tally(recipe, self.tally.tokenizer, encoder=self._encoder)
         size = PAGE
         while True:
             batch = self.rows.page(tally.rows, tally.rows + size)
             for part in split_batch(batch, make_texts(batch, recipe, tally.tokenizer, tally.rows)):
+                if not self._encoder.prepare(part[1], should_stop):
+                    return Sequences(tally, final=False)
                 tally.take(*part)
                 if time.monotonic() > until:
                     break
@@ -323,7 +359,7 @@ class Scan:
                 yield assembler, (text, offset, min(length, size))
 
     def _make_assembler(self, find_row: Callable[[int], int]) -> Assembler:
-        return Assembler(self.rows, self.recipe, self.tally.tokenizer, self.tally.joiner, find_row)
+        return Assembler(self.rows, self.recipe, self._encoder, self.tally.joiner, find_row)
 
     def _blame(self, error: PhinbError) -> None:
         if not isinstance(error, Unreadable):  # which the rows have noted themselves

@@ -8,20 +8,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from phinb.data.completion import find_trained
-from phinb.data.completion_loss import IGNORED, mark_tokens
+from phinb.data.completion_loss import IGNORED, Range, mark_tokens
+from phinb.data.encoder import Encoder
 from phinb.data.recipe import Recipe
 from phinb.data.template import TEMPLATE, Stretch
 from phinb.data.texts import Row, trace_text
 from phinb.errors import PhinbError
-from phinb.models.tokenizers import Tokenizer
 from phinb.types import Sequence as TrainingSequence
 from phinb.types import Span
 
-KEPT = 2000
-"""Texts that are remembered while sequences are put together."""
+if TYPE_CHECKING:
+    from tokenizers import Encoding as RawEncoding
+
+KEPT, KEPT_TOKENS = 2000, 500_000
+"""Texts, and tokens of them, that are remembered while sequences are put together."""
 
 AHEAD = 16
 """Rows that are read at once where sequences go on from one to the next."""
@@ -33,13 +36,42 @@ class Pages(Protocol):
     def page(self, start: int, stop: int) -> Sequence[Row]: ...
 
 
-@dataclass(frozen=True)
-class Traced:
-    """A text's tokens with the joiner's behind them: id, where it comes from, whether it is trained on."""
+Tokens = tuple[Sequence[int], Sequence[Span | None], Sequence[bool]]
+"""Of some tokens: the id of each, where it comes from, and whether it is trained on."""
 
-    ids: tuple[int, ...]
-    spans: tuple[Span | None, ...]
-    trained: tuple[bool, ...]
+
+class Traced:
+    """A row's tokens; where each comes from is found out for those that are asked for: a row may have a million.
+
+    `number` is the row's. Each token comes from the field that most of its characters come from.
+    """
+
+    def __init__(
+        self,
+        encoding: RawEncoding,
+        stretches: Sequence[Stretch],
+        number: int,
+        ranges: Sequence[Range] | None,
+    ) -> None:
+        self._encoding, self._stretches, self._ranges = encoding, stretches, ranges
+        self.ids: tuple[int, ...] = tuple(encoding.ids)
+        self._made = {name: None if name is None else Span(number, name) for name in {one.field for one in stretches}}
+        self._made[TEMPLATE] = Span(number, TEMPLATE)
+
+    def take(self, start: int, stop: int) -> Tokens:
+        """Tokens [start, stop)."""
+        ids = self.ids[start:stop]
+        offsets = self._find_offsets(start, start + len(ids))
+        spans = [self._made[name] for name in _find_fields(self._stretches, offsets)]
+        trained = [True] * len(ids) if self._ranges is None else mark_tokens(offsets, self._ranges)
+        return ids, spans, trained
+
+    def _find_offsets(self, start: int, stop: int) -> list[tuple[int, int]]:
+        """The library makes all of them at once, or one by one."""
+        if stop - start > len(self.ids) // 8:
+            return list(self._encoding.offsets[start:stop])
+        found = [self._encoding.token_to_chars(at) for at in range(start, stop)]
+        return [one or (0, 0) for one in found]
 
 
 NO_TOKENS = TrainingSequence((), (), ())
@@ -68,13 +100,14 @@ class Assembler:
     """
 
     def __init__(
-        self, rows: Pages, recipe: Recipe, tokenizer: Tokenizer, joiner: Sequence[int], find_row: Callable[[int], int]
+        self, rows: Pages, recipe: Recipe, encoder: Encoder, joiner: Sequence[int], find_row: Callable[[int], int]
     ) -> None:
-        self.rows, self.recipe, self.tokenizer = rows, recipe, tokenizer
+        self.rows, self.recipe, self.encoder, self.tokenizer = rows, recipe, encoder, encoder.tokenizer
         self.joiner = tuple(joiner) if recipe.joins else ()
         self.find_row = find_row
         self._rows: dict[int, Row] = {}
         self._texts: dict[int, Traced] = {}
+        self._kept = 0
         self._pieces: dict[int, str] = {}
 
     def assemble(self, text: int, offset: int, size: int) -> TrainingSequence:
@@ -83,11 +116,11 @@ class Assembler:
         spans: list[Span | None] = []
         trained: list[bool] = []
         while len(ids) < size:
-            traced = self._trace(text)
-            end = min(offset + size - len(ids), len(traced.ids))
-            ids += traced.ids[offset:end]
-            spans += traced.spans[offset:end]
-            trained += traced.trained[offset:end]
+            end = min(offset + size - len(ids), self.measure(text))
+            own, sources, learnt = self._take(text, offset, end)
+            ids += own
+            spans += sources
+            trained += learnt
             text, offset = text + 1, 0
         labels = [token if kept else IGNORED for token, kept in zip(ids, trained, strict=True)]
         for index in _ignored(self.recipe, len(ids)):
@@ -98,16 +131,11 @@ class Assembler:
         """What the sequence that `assemble` makes of the same place leaves out; at most `most` tokens are given."""
         if self.recipe.joins:
             return self._find_joined_rest(text, offset, size)
-        traced = self._trace(text)
-        before, after = range(offset), range(offset + size, len(traced.ids))
+        before, after = range(offset), range(offset + size, self.measure(text))
         chosen = before[-most:] if before else after[:most]
-        ids = tuple(traced.ids[at] for at in chosen)
+        ids, spans, _ = self._take(text, chosen.start, chosen.stop)
         cut = TrainingSequence(
-            ids,
-            (IGNORED,) * len(ids),
-            (1,) * len(ids),
-            tuple(map(self._write, ids)),
-            tuple(traced.spans[at] for at in chosen),
+            tuple(ids), (IGNORED,) * len(ids), (1,) * len(ids), tuple(map(self._write, ids)), tuple(spans)
         )
         return Rest(cut, len(before) + len(after), in_front=bool(before))
 
@@ -123,7 +151,19 @@ class Assembler:
 
     def measure(self, text: int) -> int:
         """Tokens of a text, the joiner's included."""
-        return len(self._trace(text).ids)
+        return len(self._trace(text).ids) + len(self.joiner)
+
+    def _take(self, text: int, start: int, stop: int) -> Tokens:
+        """Tokens [start, stop) of a text and the joiner behind it."""
+        traced = self._trace(text)
+        ids, spans, trained = traced.take(start, stop)
+        own = len(traced.ids)
+        joiner = self.joiner[max(start - own, 0) : max(stop - own, 0)]
+        if not joiner:
+            return ids, spans, trained
+        # Text that joins two rows belongs to neither, and is trained on only where all is.
+        learnt = self.recipe.trained_field is None
+        return (*ids, *joiner), [*spans, *[None] * len(joiner)], [*trained, *[learnt] * len(joiner)]
 
     def _fill(self, ids: list[int], labels: list[int], spans: list[Span | None]) -> TrainingSequence:
         """Pad to max_seq_len where the recipe says so."""
@@ -142,16 +182,12 @@ class Assembler:
     def _trace(self, text: int) -> Traced:
         if text not in self._texts:
             number = self.find_row(text)
-            found = trace(self._read(number), number, self.recipe, self.tokenizer)
-            if len(self._texts) >= KEPT:
+            found = trace(self._read(number), number, self.recipe, self.encoder)
+            if len(self._texts) >= KEPT or self._kept + len(found.ids) > KEPT_TOKENS:
                 self._texts.clear()
-            joiner = self.joiner
-            # Text that joins two rows belongs to neither, and is trained on only where all is.
-            self._texts[text] = Traced(
-                found.ids + joiner,
-                found.spans + (None,) * len(joiner),
-                found.trained + (self.recipe.trained_field is None,) * len(joiner),
-            )
+                self._kept = 0
+            self._texts[text] = found
+            self._kept += len(found.ids)
         return self._texts[text]
 
     def _read(self, number: int) -> Row:
@@ -175,17 +211,12 @@ class Assembler:
         return pad
 
 
-def trace(row: Row, number: int, recipe: Recipe, tokenizer: Tokenizer) -> Traced:
-    """A row's tokens; each comes from the field that most of its characters come from. `number` is the row's."""
-    text, stretches = trace_text(row, recipe, tokenizer)
-    encoding = tokenizer.encode(text)
-    made = {name: None if name is None else Span(number, name) for name in {one.field for one in stretches}}
-    made[TEMPLATE] = Span(number, TEMPLATE)
-    spans = tuple(made[name] for name in _find_fields(stretches, encoding.offsets))
-    if recipe.trained_field is None:
-        return Traced(encoding.ids, spans, (True,) * len(encoding.ids))
-    trained = mark_tokens(encoding.offsets, find_trained(row, text, recipe, tokenizer))
-    return Traced(encoding.ids, spans, tuple(trained))
+def trace(row: Row, number: int, recipe: Recipe, encoder: Encoder) -> Traced:
+    """A row's tokens; `number` is the row's. Raises PhinbError where the row gives no text."""
+    text, stretches = trace_text(row, recipe, encoder.tokenizer)
+    learns = recipe.trained_field is not None
+    ranges = find_trained(row, text, recipe, encoder.tokenizer) if learns else None
+    return Traced(encoder.encode([text])[0], stretches, number, ranges)
 
 
 def _ignored(recipe: Recipe, length: int) -> range:

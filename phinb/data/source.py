@@ -6,15 +6,16 @@ library, which is what Olive uses. What is wrong with the data comes back as pro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from phinb.data.files import Sources, check_files, find_files
+from phinb.data.files import Sources, check_files, find_files, list_strings
 from phinb.data.json_lines import open_lines
 from phinb.data.line_file import PIECE_BYTES
+from phinb.data.patterns import is_pattern
 from phinb.data.retyping import LOOKED_AT, find_retyped
 from phinb.data.row_filter import Filtered, lets_through
 from phinb.data.rows import LibraryNeeded, Relay, Row, Rows, Table, Unreadable
@@ -68,13 +69,16 @@ def open_rows(data_config: Mapping[str, Any], folder: Path) -> Rows:
         return _failed(Problem("error", "split_missing", "Olive needs one split.", f"{path}.split", hint=hint))
     sources = find_files(name, params, folder)
     problems = check_files(sources, path)
+    find = None
+    if any(map(is_pattern, list_strings(params.get("data_files") or ()))):
+        find = lambda: find_files(name, params, folder).every_file  # noqa: E731
     if problems:
-        return Rows(None, "", tuple(problems), files=(*sources.every_file, *sources.missing))
+        return Rows(None, "", tuple(problems), files=(*sources.every_file, *sources.missing), find=find)
     try:
         table = _open_table(sources, params, split, path)
-        return _finish(table, sources, params, split, path)
+        return _finish(table, sources, params, split, path, find)
     except Unreadable as error:
-        return Rows(None, "", (error.problem,), files=sources.every_file)
+        return Rows(None, "", (error.problem,), files=sources.every_file, find=find)
 
 
 def read_rows(data_config: Mapping[str, Any], folder: Path, limit: int | None = None) -> FirstRows:
@@ -124,7 +128,14 @@ def _prepare(sources: Sources, split: str, path: str, report: Report | None, nee
     return prepare_table(sources, split, path, report, need)
 
 
-def _finish(table: Table, sources: Sources, params: Mapping[str, Any], split: str, path: str) -> Rows:
+def _finish(
+    table: Table,
+    sources: Sources,
+    params: Mapping[str, Any],
+    split: str,
+    path: str,
+    find: Callable[[], Iterable[Path]] | None,
+) -> Rows:
     """Rows of a table whose filters are known to name columns."""
     filters = params.get("col_filters") or {}
     files = sources.every_file
@@ -140,8 +151,8 @@ def _finish(table: Table, sources: Sources, params: Mapping[str, Any], split: st
     problems = tuple(find_retyped(first, sources, split, f"{path}.data_files", partial(lets_through, filters)))
     if filters:
         empty = _no_rows(sources.description, path, filtered=True)
-        return Rows(Filtered(table, filters), sources.description, problems, if_empty=empty, files=files)
-    return Rows(table, sources.description, problems, files=files)
+        return Rows(Filtered(table, filters), sources.description, problems, empty, files, find)
+    return Rows(table, sources.description, problems, files=files, find=find)
 
 
 def _no_rows(description: str, path: str, *, filtered: bool = False) -> Problem:

@@ -195,6 +195,7 @@ def summarize(
             batch_size=batching.size,
             accumulation=batching.accumulation,
             sampling=batching.sampling,
+            drops_last=batching.drops_last,
         ),
         exact_duplicates=tally.texts - len(np.unique(tally.hashes.values)),
         labels=_count_labels(tally),

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from phinb.data.answers import find_cut_answers, mark_many
 from phinb.data.completion import find_trained
+from phinb.data.encoder import LONG, Encoder
 from phinb.data.layout import Positions
 from phinb.data.recipe import Recipe
 from phinb.data.template import fields
@@ -22,6 +23,9 @@ from phinb.models.tokenizers import Tokenizer, flatten_ids
 
 if TYPE_CHECKING:
     from phinb.models.tokenizers import Ids
+
+Of = TypeVar("Of")
+"""What a text is of: a row, say."""
 
 MOST_LABELS = 100
 """Distinct values up to which an answer's are counted; where it has more it is no label."""
@@ -60,9 +64,16 @@ class Tally:
     """
 
     def __init__(
-        self, recipe: Recipe, tokenizer: Tokenizer, *, answer: str | None = None, keep_contents: bool = False
+        self,
+        recipe: Recipe,
+        tokenizer: Tokenizer,
+        *,
+        answer: str | None = None,
+        keep_contents: bool = False,
+        encoder: Encoder | None = None,
     ) -> None:
         self.recipe, self.tokenizer, self.answer = recipe, tokenizer, answer
+        self._encoder = encoder or Encoder(tokenizer)
         self.joiner = list(tokenizer.encode(recipe.joiner).ids) if recipe.joins and recipe.joiner else []
         self.rows = self.texts = 0
         self.lengths, self.hashes, self.contents = Growing(np.int32), Growing(np.int64), Growing(np.int64)
@@ -99,11 +110,12 @@ class Tally:
     def _encode(self, rows: Sequence[Row], texts: Sequence[str]) -> None:
         recipe, tokenizer = self.recipe, self.tokenizer
         encodings, trained = None, None
-        if recipe.trained_field is None:
+        if recipe.trained_field is None and max(map(len, texts)) < LONG:
             ids, lengths = tokenizer.encode_flat(texts)
         else:
-            encodings = tokenizer.encode_raw(texts)
+            encodings = self._encoder.encode(texts)
             ids, lengths = flatten_ids(encodings)
+        if recipe.trained_field is not None and encodings is not None:
             ranges = [find_trained(row, text, recipe, tokenizer) for row, text in zip(rows, texts, strict=True)]
             trained = mark_many(encodings, ranges, lengths)
             self._add_runs(trained, lengths)
@@ -147,11 +159,16 @@ class Tally:
                 self.labels = None
 
 
-def split_batch(rows: Sequence[Row], texts: Sequence[str]) -> Iterator[tuple[Sequence[Row], Sequence[str]]]:
-    """The same rows and texts in parts of at most MOST_TEXTS and, but for longer texts, MOST_CHARACTERS."""
+def split_batch(rows: Sequence[Of], texts: Sequence[str]) -> Iterator[tuple[Sequence[Of], Sequence[str]]]:
+    """The same rows and texts in parts of at most MOST_TEXTS and MOST_CHARACTERS; a long text (encoder.py) is alone."""
     begin = characters = 0
     for index, text in enumerate(texts):
-        if index > begin and (characters + len(text) > MOST_CHARACTERS or index - begin >= MOST_TEXTS):
+        if index > begin and (
+            characters + len(text) > MOST_CHARACTERS
+            or index - begin >= MOST_TEXTS
+            or len(text) >= LONG
+            or len(texts[index - 1]) >= LONG
+        ):
             yield rows[begin:index], texts[begin:index]
             begin, characters = index, 0
         characters += len(text)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from string import Formatter
 from typing import Any
 
@@ -27,6 +28,9 @@ _WIDE = re.compile(r"\d{5,}")
 
 _HALF = re.compile("[\ud800-\udfff]")
 """Half of a character (a lone surrogate), which no tokenizer takes."""
+
+MOST_NAMED = 40
+"""Columns that a hint names."""
 
 BRACES = "A brace that is text is written twice: {{ and }}."
 
@@ -177,10 +181,12 @@ def find_nearest(name: str, columns: Collection[str]) -> str | None:
 
 
 def missing_column(name: str, columns: Collection[str]) -> str:
-    """The hint for a column that is not there: the nearest one, and all there are."""
+    """The hint for a column that is not there: the nearest one, and those there are, of many the first."""
     nearest = find_nearest(name, columns)
     guess = f"Did you mean {nearest}? " if nearest is not None else ""
-    return f"{guess}The columns are: {', '.join(columns) or 'none'}."
+    named = ", ".join(islice(columns, MOST_NAMED)) or "none"
+    more = f" and {len(columns) - MOST_NAMED:,} more" if len(columns) > MOST_NAMED else ""
+    return f"{guess}The columns are: {named}{more}."
 
 
 def write_field(name: str) -> str:

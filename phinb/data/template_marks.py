@@ -53,10 +53,10 @@ def find_marks(template: str, columns: Sequence[str] | None) -> tuple[Mark, ...]
     return tuple(marks)
 
 
-def find_unused(template: str, columns: Sequence[str]) -> tuple[str, ...]:
-    """The columns that no field of the template names."""
-    used = {piece.part.field for piece in split_template(template) if piece.part is not None}
-    return tuple(column for column in columns if column not in used)
+def find_used(template: str) -> frozenset[str]:
+    """What the fields of a template name, as far as it can be read."""
+    parts = [piece.part for piece in split_template(template) if piece.part is not None]
+    return frozenset(part.field for part in parts if part.field is not None)
 
 
 def _mark(template: str, piece: Piece, columns: Sequence[str] | None) -> Iterator[Mark]:

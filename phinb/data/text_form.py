@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
-from phinb.data.columns import describe_columns
+from phinb.data.columns import describe_columns, list_conversations
 from phinb.data.recipe import Recipe
 from phinb.data.template import fields, write_field
 from phinb.data.turns import read_turns, write_turns
@@ -37,6 +37,9 @@ _OWN: Mapping[Kind, tuple[str, ...]] = {
 """What each kind needs of KEYS."""
 
 DEFAULT = Recipe()
+
+MOST_TAKEN = 50
+"""Columns that are put into a text where nobody has named any."""
 
 
 @dataclass(frozen=True)
@@ -110,8 +113,8 @@ def switch_form(
         chat: Chat = "model" if find_chat_template("model", tokenizer) else "phi3"
         return fill_turns(replace(form, kind=kind, turns=turns, chat=chat), tokenizer)
     if kind == "chat_template":
-        found = [column.name for column in describe_columns(rows) if column.kind == "conversation"]
-        return replace(form, kind=kind, chat="model", chat_text="", message_col=(found or [form.message_col])[0])
+        found = list_conversations(rows) or [form.message_col]
+        return replace(form, kind=kind, chat="model", chat_text="", message_col=found[0])
     return replace(form, kind=kind, function=form.function or "format_row", script=form.script or "format_row.py")
 
 
@@ -174,7 +177,8 @@ def _list_columns(form: TextForm, columns: Sequence[str], rows: Sequence[Mapping
     if named:
         return named
     plain = [column.name for column in describe_columns(rows) if column.kind in ("text", "number")] if rows else []
-    return [name for name in plain or columns if write_field(name)] or list(columns) or list(DEFAULT.text_cols)
+    wanted = [name for name in plain or columns if write_field(name)] or list(columns) or list(DEFAULT.text_cols)
+    return wanted[:MOST_TAKEN]
 
 
 def _name(column: str) -> str:

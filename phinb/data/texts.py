@@ -9,7 +9,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from phinb.data.recipe import Recipe
-from phinb.data.template import Part, Stretch, check_template, fields, fill, missing_column, parse_template
+from phinb.data.template import (
+    Part,
+    Stretch,
+    check_template,
+    fields,
+    fill,
+    missing_column,
+    parse_template,
+    write_field,
+)
+from phinb.data.wording import agree, write_part
 from phinb.errors import PhinbError
 from phinb.models.tokenizers import Tokenizer
 from phinb.types import Problem
@@ -85,9 +95,12 @@ def check_columns(columns: Sequence[str], recipe: Recipe, tokenizer: Tokenizer, 
         problems = _check_names((recipe.message_col,), columns, f"{path}.message_col")
     elif recipe.text_template:
         problems = check_template(recipe.text_template, columns, f"{path}.text_template")
+    elif recipe.text_template == "":
+        problems = [_empty_template(recipe, columns, f"{path}.text_template")]
     else:
         problems = _check_names(recipe.text_cols, columns, f"{path}.text_cols")
-    if not problems and not recipe.chat_template and recipe.add_special_tokens:
+    readable = not any(problem.severity == "error" for problem in problems)
+    if readable and not recipe.chat_template and recipe.add_special_tokens:
         problems += [
             _missing_special(word, f"{path}.add_special_tokens")
             for word, text in (("bos", tokenizer.bos), ("eos", tokenizer.eos))
@@ -99,7 +112,8 @@ def check_columns(columns: Sequence[str], recipe: Recipe, tokenizer: Tokenizer, 
 def missing_values(name: str, count: int, total: int, first: int, path: str) -> Problem:
     """A value that is nothing becomes the word None in a template. `first` is a row, counted from 1."""
     message = (
-        f'The column "{name}" has no value in {count} of {total} rows (first: row {first}): their text says "None".'
+        f'The column "{name}" has no value in {write_part(count, total, "row")} '
+        f'({agree(count, "row", "first: row")} {first}): {agree(count, "its", "their")} text says "None".'
     )
     hint = "Fill the values in, or take these rows out."
     return Problem("warning", "missing_values", message, f"{path}.text_template", hint=hint)
@@ -134,6 +148,24 @@ def _check_names(names: Sequence[str], columns: Sequence[str], path: str) -> lis
         for name in names
         if name not in columns
     ]
+
+
+def _empty_template(recipe: Recipe, columns: Sequence[str], path: str) -> Problem:
+    """Olive asks whether there is a template, and an empty one is none to it."""
+    if not recipe.text_cols:
+        message = "The template is empty, and so is text_cols: nothing makes a text of a row."
+        return Problem("error", "template_empty", message, path, hint='Write a template: "{column}".')
+    names = ", ".join(recipe.text_cols)
+    gone = [name for name in recipe.text_cols if name not in columns]
+    example = " ".join(filter(None, map(write_field, columns[:2]))) or "{column}"
+    many = agree(len(recipe.text_cols), "column", "columns")
+    message = f"The template is empty: Olive takes the text of the {many} {names} instead (text_cols)"
+    if not gone:
+        hint = 'Take "text_template" out if that is meant, or write one, for example '
+        return Problem("warning", "template_empty", f"{message}.", path, hint=f'{hint}"{example}".')
+    message += f", and no column has the name {gone[0]}."
+    hint = f'Write a template, for example "{example}". {missing_column(gone[0], columns)}'
+    return Problem("error", "template_empty", message, path, hint=hint)
 
 
 def _missing_special(word: str, path: str) -> Problem:

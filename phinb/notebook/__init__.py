@@ -14,9 +14,11 @@ def register(ipython: Any) -> None:
     from phinb.notebook.new_magics import NewMagics
     from phinb.notebook.preview_magics import PreviewMagics
     from phinb.notebook.run_magics import RunMagics
+    from phinb.notebook.sweep_magics import SweepMagics
 
     ipython.register_magics(ConfigMagics)
     ipython.register_magics(NewMagics)
     ipython.register_magics(PreviewMagics)
     ipython.register_magics(RunMagics)
+    ipython.register_magics(SweepMagics)
     ipython.register_magics(CacheMagics)

@@ -21,18 +21,28 @@ def advice_card(advice: Advice, done: bool = False) -> Card:
     return Card("info", title, advice.why, advice.fix.title if advice.fix and not done else "", advice.pass_name)
 
 
-def advice_bundle(config: Config, advice: Sequence[Advice], done: Sequence[Advice] | None = None) -> dict[str, Any]:
-    """The advice on a configuration; `done` is what of it was just written into its text (None: nothing was asked)."""
-    left = [one for one in advice if done is None or one not in done]
-    useful = [one for one in left if one.fix is not None or one.gain]
+def summarize_advice(advice: Sequence[Advice], done: Sequence[Advice] | None = None) -> tuple[str, str]:
+    """(what there is, or was done; how much it gains). `done` is what of the advice was written (None: nothing)."""
+    useful = [one for one in advice if (done is None or one not in done) and (one.fix is not None or one.gain)]
     if done:
-        verdict = f"{count(len(done), 'setting')} changed"
-        told = f"about {100 * total_gain(tuple(done)):.0f} % less time expected" if total_gain(tuple(done)) else ""
-    else:
-        verdict = count(len(useful), "advice", "pieces of advice") if useful else "nothing to gain here"
-        told = f"together about {100 * total_gain(tuple(useful)):.0f} % less time" if total_gain(tuple(useful)) else ""
-        if any(one.fix for one in useful):
-            told = " · ".join(filter(None, (told, f"%olive_advise {config.name} --apply writes it")))
+        gain = total_gain(tuple(done))
+        return f"{count(len(done), 'setting')} changed", f"about {100 * gain:.0f} % less time expected" if gain else ""
+    gain = total_gain(tuple(useful))
+    verdict = count(len(useful), "advice", "pieces of advice") if useful else "nothing to gain here"
+    return verdict, f"together about {100 * gain:.0f} % less time" if gain else ""
+
+
+def advice_bundle(
+    config: Config, advice: Sequence[Advice], done: Sequence[Advice] | None = None, *, above_panel: bool = False
+) -> dict[str, Any]:
+    """The advice on a configuration; `done` is what of it was just written into its text (None: nothing was asked).
+
+    above_panel hides the HTML while a live panel stands below it.
+    """
+    left = [one for one in advice if done is None or one not in done]
+    verdict, told = summarize_advice(advice, done)
+    if not done and any(one.fix for one in left):
+        told = " · ".join(filter(None, (told, f"%olive_advise {config.name} --apply writes it")))
     cards = [*(advice_card(one, done=True) for one in done or ()), *map(advice_card, left)]
     body = [tag("div", *map(card_html, cards), class_="phinb-sheet")] if cards else []
     head = tag(
@@ -44,6 +54,8 @@ def advice_bundle(config: Config, advice: Sequence[Advice], done: Sequence[Advic
     )
     text = [f"{config.name}  {verdict}  {told}".rstrip(), *(card_text(card, "  ") for card in cards)]
     return {
-        "text/html": frame(head, *body, label=f"Advice on {config.name}, {verdict}"),
+        "text/html": frame(
+            head, *body, label=f"Advice on {config.name}, {verdict}", kind="phinb-twin" if above_panel else ""
+        ),
         "text/plain": visible("\n".join(text)),
     }

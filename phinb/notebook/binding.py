@@ -54,7 +54,7 @@ class Binding:
         if not self.variable:
             raise PhinbError("A file is not changed here.", "Read it in a cell: %%olive_config NAME.")
         if not self.is_current:
-            raise PhinbError(f"{self.variable} is something else by now.", f"%olive_config {self.variable} shows it.")
+            raise PhinbError(*self._tell_gone())
 
     def edit(self, *edits: Edit, merge: str = "") -> None:
         """Make these edits. Those that follow each other with the same `merge` are taken back as one.
@@ -86,6 +86,20 @@ class Binding:
             self.history = []
             self._merging = ""
             self._tell()
+
+    def _tell_gone(self) -> tuple[str, str]:
+        """What the variable is instead, and what brings a panel of it back."""
+        from phinb.config import Config
+
+        name, namespace = self.variable, self._shell.user_ns
+        again = f"Run the %%olive_config {name} cell again."
+        if not self._cells.pieces_of(self.config):
+            again = f"Run the cell that makes {name} again, then this one."
+        if name not in namespace:
+            return f"{name} is deleted.", again
+        if isinstance(namespace[name], Config):
+            return f"{name} is something else by now.", f"%olive_config {name} shows it."
+        return f"{name} is something else by now, and no configuration.", again
 
     def _rebind(self, config: Config) -> None:
         if self._cells.pieces_of(self.config):

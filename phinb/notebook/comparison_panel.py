@@ -69,7 +69,7 @@ class ComparisonPanel:
         )
         thread.start()
 
-    def _act(self, action: str) -> None:
+    def _act(self, action: str, _number: int = 0) -> None:
         if action == "stop":
             self._stop.set()
 

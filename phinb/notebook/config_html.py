@@ -19,6 +19,7 @@ from phinb.notebook.failure import problem_card
 from phinb.notebook.html import Html, Part, breakable, card_html, frame, table_html, tag, visible
 from phinb.types import Effective
 from phinb.workflow.text import card_text, table_text
+from phinb.workflow.wording import write_part
 
 if TYPE_CHECKING:
     from phinb.config import Config
@@ -92,7 +93,9 @@ def plain_bundle(name: str, rows: Sequence[PlainRow]) -> dict[str, Any]:
     """What plain Olive makes of the text; a row that differs bears a sign, a word and weight, not only a colour."""
     differing = sum(row.differs for row in rows)
     verdict = (
-        "Plain Olive does the same." if not differing else f"Plain Olive differs in {differing} of {len(rows)} rows."
+        "Plain Olive does the same."
+        if not differing
+        else f"Plain Olive differs in {write_part(differing, len(rows), 'row')}."
     )
     table = [("≠" if row.differs else "=", row.what, row.you_wrote, row.plain_olive, row.phinb) for row in rows]
     styled = [

@@ -134,10 +134,15 @@ class ConfigMagics(Magics):  # type: ignore[misc]
 
         config = self._find(options.name)
         advice = advise(config)
+        variable = options.name if self.shell.user_ns.get(options.name) is config else ""
         if not options.apply:
+            if variable and find_host(self.shell) is Host.PANEL:
+                from phinb.notebook.advice_panel import AdvicePanel
+
+                AdvicePanel(self.shell, variable, config, self._cells, advice).open()
+                return
             show(advice_bundle(config, advice))
             return
-        variable = options.name if self.shell.user_ns.get(options.name) is config else ""
         binding = binding_of(self.shell, variable, config, self._cells)
         with binding.lock:
             binding.check()

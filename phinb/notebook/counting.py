@@ -117,7 +117,7 @@ class Counting:
     def _work(self, stop: threading.Event) -> None:
         try:
             if self.scan is None:
-                self._open()
+                self._open(stop)
             if self.scan is not None and self.scan.ok:
                 self._count(self.scan, stop)
             else:
@@ -128,7 +128,7 @@ class Counting:
             # The thread has no cell to raise in: what happened is told where the user looks.
             self._fail(Problem("error", "bug", f"phinb itself failed: {type(error).__name__}: {error}"))
 
-    def _open(self) -> None:
+    def _open(self, stop: threading.Event) -> None:
         try:
             name = str(find_data_config(self.config.to_olive(), self.data)["name"])
         except ConfigError as error:
@@ -140,7 +140,7 @@ class Counting:
         except PhinbError as error:
             self.preview = without_tokenizer(name, error, self.config)
             return
-        self.first = scan.first(FIRST, start=self.start)
+        self.first = scan.first(FIRST, start=self.start, should_stop=stop.is_set)
         self.scan = scan
         self.preview = self._locate(Preview(name, (), scan.stats, tuple(scan.problems), scan))
 

@@ -35,6 +35,8 @@ def draw_lengths(lengths: Sequence[int], cut: int | None) -> dict[str, Any] | No
     over = 0 if cut is None else int((values > cut).sum())
     low, middle, high = (f"{value:,.0f}" for value in np.percentile(values, [0, 50, 100]))
     told = f"{write_count(len(values), 'row')}, {low} to {high} tokens, median {middle}"
+    if low == high:
+        told = f"{write_count(len(values), 'row')} of {write_count(int(values[0]), 'token')}"
     return {
         "width": WIDTH,
         "height": HEIGHT,
@@ -55,7 +57,7 @@ def _place(bar: Bar, x: float, wide: float, most: int, cut: int | None) -> dict[
         "width": round(max(wide - 1, 0.5), 2),
         "height": round(height, 2),
         "cut": cut is not None and bar.start > cut,
-        "text": f"{bar.span} tokens: {write_count(bar.rows, 'row')}",
+        "text": bar.words,
     }
 
 

@@ -16,6 +16,7 @@ from phinb.types import Sequence as TrainingSequence
 from phinb.workflow.lanes import LANES
 from phinb.workflow.preview_figures import Figure, write_head
 from phinb.workflow.text import card_text, table_text
+from phinb.workflow.wording import agree, write_count
 
 if TYPE_CHECKING:
     from phinb.data.preview import Preview
@@ -48,7 +49,11 @@ def preview_bundle(
     shown = _describe(preview, limit, first)
     numbers = _numbers(preview)
     label = f"Preview of {visible(preview.name)}, {visible(name)}"
-    more = [tag("p", f"{hidden} more problems are not shown.", class_="phinb-dim")] if hidden else []
+    more = (
+        [tag("p", f"{write_count(hidden, 'more problem')} {agree(hidden, 'is', 'are')} not shown.", class_="phinb-dim")]
+        if hidden
+        else []
+    )
     body = [*map(card_html, cards), *more, *_sequences_html(shown), *_numbers_html(numbers)]
     text = [f"{name} · {preview.name}  {told}".rstrip(), *(card_text(card, "  ") for card in cards)]
     text += [sequence_text(one) for one in shown]

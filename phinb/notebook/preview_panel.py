@@ -18,13 +18,16 @@ import traitlets
 from phinb.config import Config
 from phinb.data.rows import Rows
 from phinb.data.scan import Scan
+from phinb.data.texts import named_columns
 from phinb.errors import PhinbError
 from phinb.notebook.binding import binding_of
 from phinb.notebook.cells import Cells
+from phinb.notebook.column_choice import read_wanted
 from phinb.notebook.config_summary import listed_problems
 from phinb.notebook.counting import Counting
 from phinb.notebook.host import replace_shown, show
 from phinb.notebook.html import visible
+from phinb.notebook.open_previews import previews_of
 from phinb.notebook.preview_html import preview_bundle
 from phinb.notebook.preview_state import describe_progress, describe_state, near_text
 from phinb.notebook.preview_view import describe_numbers
@@ -57,6 +60,8 @@ threads at work at once would get in each other's way: Python takes 5 ms to go f
 
 SAVE_AFTER_S = 1.0
 """Seconds without a change after which the saved form is made anew."""
+
+STILL_CHANGING = "The data have changed on disk again: these are the rows of before. What you do next counts them anew."
 
 EXAMPLES = 20
 """Rows that the template editor has examples from."""
@@ -107,11 +112,14 @@ class PreviewPanel:
         self._reader = SequenceReader()
         self._said: dict[str, str] | None = None
         self._answers: Mapping[str, int] = {}
+        self._looking_for = ""
         self._described: tuple[Any, ...] = ()
         self._known: dict[str, Known] = {}
         self._rows: RowsView | None = None
         self._named = data or ""
         self._closed = False
+        self._others = previews_of(shell)
+        self._again = False
         self._widget = PreviewWidget(self._receive)
         self._counting = self._count()
 
@@ -121,6 +129,7 @@ class PreviewPanel:
         self._counting.ready.wait(OPENING_S)
         with self._lock:
             self.binding.listen(self._hear)
+            self._others.enter(self)
             self._draw()
             show(self._bundle(), self.display_id)
             show(self._widget.mimebundle())
@@ -130,8 +139,22 @@ class PreviewPanel:
         with self._lock:
             self._closed = True
             self.binding.leave(self._hear)
+            self._others.leave(self)
             self._counting.close()
             self._widget.close()
+
+    def is_of(self, config: Config) -> bool:
+        """Whether the panel shows data of this configuration, or of the same file."""
+        own = self.binding.config
+        return own is config or (not self.binding.variable and own.path is not None and own.path == config.path)
+
+    def look(self) -> str:
+        """Whether the data have changed on disk: then they are counted anew, and their name is the answer; else ""."""
+        with self._lock:
+            if not self._look_for_changes():
+                return ""
+            self._draw()
+            return visible(self._name)
 
     def _count(self, start: int = 0) -> Counting:
         counting = Counting(
@@ -157,6 +180,13 @@ class PreviewPanel:
         with self._lock:
             if counting is not self._counting or self._closed:
                 return
+            if not counting.is_busy and counting.scan is not None and counting.scan.outdated:
+                # Once by itself: who writes to a file all the time would have it counted all the time.
+                if not self._again:
+                    self._again = True
+                    self._look_for_changes()
+                    return
+                self._said = {"text": STILL_CHANGING, "tone": "warn"}
             self._draw()
             if not counting.is_busy:
                 saving = threading.Timer(SAVE_AFTER_S, self._context.copy().run, (self._save, counting))
@@ -171,6 +201,7 @@ class PreviewPanel:
     def _receive(self, content: dict[str, Any]) -> None:
         with self._lock:
             self._said = None
+            self._again = False
             try:
                 self._look_for_changes()
                 self._act(content)
@@ -183,12 +214,14 @@ class PreviewPanel:
                 self._counting.ready.wait(ANSWERING_S)
             self._draw()
 
-    def _look_for_changes(self) -> None:
+    def _look_for_changes(self) -> bool:
         """What is shown must not be of files that are others by now: training would get these."""
         scan = self._counting.scan
-        if scan is not None and scan.outdated and not self._closed:
-            self._said = {"text": "The data have changed on disk: they are counted anew.", "tone": "warn"}
-            self._hear()
+        if scan is None or not scan.outdated or self._closed:
+            return False
+        self._said = {"text": "The data have changed on disk: they are counted anew.", "tone": "warn"}
+        self._hear()
+        return True
 
     def _act(self, content: dict[str, Any]) -> None:
         actions = {
@@ -233,6 +266,7 @@ class PreviewPanel:
 
     def _edit_template(self, content: dict[str, Any]) -> None:
         self._answers = note_answer(self._answers, content)
+        self._looking_for = read_wanted(content, "looking_for", self._looking_for)
         known = self._look_at_rows()
         edits = editor_edits(self.binding.config, content, known.columns, rows=known.rows, tokenizer=known.tokenizer)
         if edits:
@@ -242,9 +276,15 @@ class PreviewPanel:
     def _turn_rows(self, content: dict[str, Any]) -> None:
         scan = self._counting.scan
         if self._rows is None and scan is not None:
-            self._rows = RowsView(scan.rows)
+            self._rows = self._view_rows(scan)
         if self._rows is not None:
             self._rows.receive(content)
+
+    def _view_rows(self, scan: Scan) -> RowsView:
+        used: tuple[str, ...] = ()
+        with suppress(PhinbError):  # a template that cannot be read names none
+            used = named_columns(scan.recipe)
+        return RowsView(scan.rows, used)
 
     def _choose_row(self, content: dict[str, Any]) -> None:
         """Show the sequence that a row begins in."""
@@ -329,7 +369,7 @@ class PreviewPanel:
         if not self.binding.variable or not self._name:
             return
         known = self._look_at_rows()
-        described = (self.binding.config, self._name, known, self._answers)
+        described = (self.binding.config, self._name, known, self._answers, self._looking_for)
         if described == self._described:
             return
         self._described = described
@@ -341,6 +381,7 @@ class PreviewPanel:
                 rows=known.rows,
                 tokenizer=known.tokenizer,
                 answers=self._answers,
+                looking_for=self._looking_for,
             )
         except PhinbError:
             self._widget.template = {}
@@ -351,7 +392,8 @@ class PreviewPanel:
         if before is None or scan is None:
             return
         if before.rows is not scan.rows:
-            self._rows = RowsView(scan.rows)
+            self._rows = self._view_rows(scan)
+            self._rows.looking_for = before.looking_for
             self._rows.start, self._rows.search, self._rows.chosen = before.start, before.search, before.chosen
         self._widget.rows = (self._rows or before).describe()
 

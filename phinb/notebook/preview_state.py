@@ -10,6 +10,7 @@ from phinb.notebook.counting import Counting
 from phinb.notebook.html import visible
 from phinb.notebook.preview_view import describe_cards, describe_orders
 from phinb.workflow.preview_figures import write_head
+from phinb.workflow.wording import agree, write_count, write_part
 
 
 def describe_state(counting: Counting, names: Sequence[str], chosen: int, *, fixable: bool) -> dict[str, Any]:
@@ -32,16 +33,19 @@ def describe_progress(counting: Counting) -> dict[str, Any]:
     """text; fraction: None where no share of the work is known; action: what the button beside it does."""
     what, done, total = counting.told
     fraction = done / total if done is not None and total else None
-    counted = f"{counting.preview.stats.rows:,}"
     if counting.phase == "done":
-        return {"text": f"All {counted} rows are counted.", "fraction": None, "action": ""}
+        counted = counting.preview.stats.rows
+        told = agree(counted, "The only row is counted.", f"All {counted:,} rows are counted.")
+        return {"text": told, "fraction": None, "action": ""}
     if not counting.settled:
         return {"text": "Counting …", "fraction": None, "action": ""}
     if counting.phase == "failed":
         return {"text": "There is nothing to show.", "fraction": None, "action": ""}
-    rows = f"{done or 0:,.0f}" + (f" of {total:,.0f}" if total else "") + " rows"
+    number = round(done or 0)
+    rows = write_part(number, round(total), "row") if total else write_count(number, "row")
     if counting.phase == "stopped":
-        return {"text": f"Stopped: {rows} are counted.", "fraction": fraction, "action": "go_on"}
+        told = f"Stopped: {rows} {agree(number, 'is', 'are')} counted."
+        return {"text": told, "fraction": fraction, "action": "go_on"}
     if counting.phase == "counting":
         return {"text": f"Counting: {rows}", "fraction": fraction, "action": "stop"}
     return {"text": f"{what[:1].upper()}{what[1:]} …", "fraction": fraction, "action": "stop"}

@@ -16,6 +16,7 @@ from phinb.notebook.html import visible
 from phinb.types import Sequence as TrainingSequence
 from phinb.types import Span
 from phinb.workflow.lanes import CUT, PADDING, TRAINED, find_lanes, write_caption
+from phinb.workflow.wording import agree, write_count
 
 if TYPE_CHECKING:
     from phinb.data.scan import Scan
@@ -117,7 +118,8 @@ def shorten(described: dict[str, Any], most: int) -> dict[str, Any]:
     total = len(described["ids"])
     if total <= most:
         return described
-    notes = [f"{total - most:,} more tokens are in the live panel.", *described["notes"]]
+    hidden = write_count(total - most, "more token")
+    notes = [f"{hidden} {agree(total - most, 'is', 'are')} in the live panel.", *described["notes"]]
     cut = {key: described[key][:most] for key in ("pieces", "ids", "lanes", "source")}
     return {**described, **cut, "notes": notes}
 
@@ -162,5 +164,7 @@ def _notes(number: int, rest: Rest, shown: int, after: After) -> list[str]:
         notes.append(told[after])
     if rest.count > shown:
         side = "first" if rest.in_front else "last"
-        notes.append(f"The {side} {rest.count - shown:,} of the {rest.count:,} tokens that are cut off are not shown.")
+        hidden = rest.count - shown
+        of = f"The {side} {hidden:,} of the {write_count(rest.count, 'token')} cut off"
+        notes.append(f"{of} {agree(hidden, 'is', 'are')} not shown.")
     return notes

@@ -31,7 +31,7 @@ function changeLine(line, row) {
 // A notice has no place in a text: its title takes the weight, and what it says more stands with the remedy.
 function changeNotice(card, row) {
   const more = [row.text, row.hint].filter(Boolean).join("\n");
-  const fix = row.fix ? { title: row.fix, number: 0 } : null;
+  const fix = row.fix ? { title: row.fix, number: [...card.parentNode.children].indexOf(card) } : null;
   changeCard(card, { ...row, place: row.place || row.title, title: row.place ? row.title : "", hint: more, fix });
 }
 

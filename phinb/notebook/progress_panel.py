@@ -23,7 +23,7 @@ CHARTS_INTERVAL_S = 0.5
 
 
 class ProgressPanel(PanelWidget):
-    """A widget that shows a View and calls `on_action(action)` for each button pressed.
+    """A widget that shows a View and calls `on_action(action, number)` for each button pressed; number: of which card.
 
     What changed of a view is one message. `beat` counts them, and is -1 where no more are to come: a browser that hears
     nothing for some seconds knows that the kernel is gone, or busy. So `show` must be called every second.
@@ -42,7 +42,7 @@ class ProgressPanel(PanelWidget):
     log_text = traitlets.Unicode().tag(sync=True)
     log_open = traitlets.Bool(False).tag(sync=True)
 
-    def __init__(self, on_action: Callable[[str], None]) -> None:
+    def __init__(self, on_action: Callable[[str, int], None]) -> None:
         super().__init__(lambda content: self._receive(content, on_action))
         self._drawn = 0.0
 
@@ -59,7 +59,8 @@ class ProgressPanel(PanelWidget):
                 self.log_text = log
 
     @staticmethod
-    def _receive(content: dict[str, Any], on_action: Callable[[str], None]) -> None:
+    def _receive(content: dict[str, Any], on_action: Callable[[str, int], None]) -> None:
         action = content.get("action")
-        if isinstance(action, str):
-            on_action(action)
+        number = content.get("number", 0)
+        if isinstance(action, str) and isinstance(number, int):
+            on_action(action, number)

@@ -31,10 +31,16 @@ class RowsTable {
     this.about = make("tr", "phinb-about");
     this.body = make("tbody", "");
     this.table = make("table", "", { "aria-label": "Rows" }, make("thead", "", {}, this.head, this.about), this.body);
+    // Where there are more columns than are sent, the others are asked for by a part of their name.
+    this.find = make("input", "", { type: "search", id: newId(), spellcheck: "false", autocomplete: "off" });
+    const find = throttle((columns) => send({ action: "rows", columns }), 200);
+    this.find.addEventListener("input", () => find(this.find.value));
+    this.more = make("span", "phinb-dim", { role: "status" });
+    this.finder = make("div", "phinb-row phinb-finder", {}, make("label", "phinb-dim", { for: this.find.id }, "Find a column"), this.find, this.more);
     this.scroller = make("div", "phinb-rows-scroller", { tabindex: "0", role: "region", "aria-label": "Rows" }, this.table);
     this.body.addEventListener("keydown", (event) => this.step(event));
     this.among = make("p", "phinb-dim");
-    this.node = make("div", "phinb-rows", {}, this.bar, this.said, this.retyped, this.scroller, this.among);
+    this.node = make("div", "phinb-rows", {}, this.bar, this.said, this.retyped, this.finder, this.scroller, this.among);
   }
 
   go() {
@@ -70,6 +76,9 @@ class RowsTable {
     this.said.hidden = !state.said;
     write(this.said.lastElementChild, state.said);
     keep(this.retyped, state.retyped, createRetyped, changeRetyped);
+    this.finder.hidden = !state.more_columns && !state.looking_for;
+    if (this.find !== this.find.getRootNode().activeElement) this.find.value = state.looking_for;
+    write(this.more, state.more_columns);
     // The first column is the number of the row.
     keep(this.head, ["row", ...state.columns.map(({ name }) => name)], () => make("th", "", { scope: "col" }), (node, name) => node.replaceChildren(...breakable(name)));
     keep(this.about, [null, ...state.columns], () => make("td", ""), (node, column) => node.replaceChildren(...(column ? describeColumn(column) : [])));

@@ -5,6 +5,7 @@
   {action: "rows", start}            a page: `start` is the number of its first row, from 0
   {action: "rows", query}            the rows that hold a text, looked for for a moment; "" for all rows
   {action: "rows", further: true}    looked for from where that ended
+  {action: "rows", columns}          where there are too many columns: those whose names hold this; "" for the first
   {action: "row", row}               a row was chosen, its number from 0: for whoever shows its sequence
 
 However many rows there are, only a page of them is ever kept. Nothing here knows a widget.
@@ -13,15 +14,16 @@ However many rows there are, only a page of them is ever kept. Nothing here know
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from phinb.data.columns import Column, describe_columns
 from phinb.data.rows import Row, Rows, ShouldStop, Unreadable
-from phinb.notebook.config_summary import count
+from phinb.notebook.column_choice import choose_columns, read_wanted
 from phinb.notebook.html import visible
 from phinb.notebook.wire_values import make_sendable, show_value
+from phinb.workflow.wording import agree, write_count, write_first
 
 PAGE = 20
 CELL = 240
@@ -32,6 +34,12 @@ LOOKED_AT = 1000
 
 WITHIN_S = 0.15
 """Seconds that rows are searched before what was found is shown."""
+
+MOST_COLUMNS = 50
+"""Columns that are shown at once."""
+
+CELLS = 200_000
+"""Values that are looked at for what the columns hold, and between two looks at the clock."""
 
 BATCH = 200
 MOST_FOUND = 2000
@@ -51,14 +59,18 @@ class Search:
 
 
 class RowsView:
-    """A table of rows and where in it the user is. Never raises for rows that cannot be read: it says so instead."""
+    """A table of rows and where in it the user is. Never raises for rows that cannot be read: it says so instead.
 
-    def __init__(self, rows: Rows) -> None:
-        self.rows = rows
+    `used` are the columns that are shown before all others, where there are many.
+    """
+
+    def __init__(self, rows: Rows, used: Collection[str] = ()) -> None:
+        self.rows, self.used = rows, used
+        self.looking_for = ""
         self.start = 0
         self.search = Search("")
         self.chosen: int | None = None
-        self._columns: tuple[Column, ...] | None = None
+        self._columns: dict[str, Column] = {}
         self._said = ""
 
     def receive(self, message: Mapping[str, Any]) -> None:
@@ -69,6 +81,8 @@ class RowsView:
         elif isinstance(query, str):
             self.search, self.start = Search(query), 0
             self._look_further()
+        elif isinstance(message.get("columns"), str):
+            self.looking_for = read_wanted(message, "columns", self.looking_for)
         elif message.get("further"):
             self._look_further()
         elif isinstance(start, int):
@@ -87,14 +101,17 @@ class RowsView:
         except Unreadable:
             return
         if not (should_stop is not None and should_stop()):
-            self._columns = columns
+            self._columns = {column.name: column for column in columns}
 
     def describe(self) -> dict[str, Any]:
         """What rows_table.js draws."""
-        columns, page = self._read_columns(), list(self._read_page())
+        choice = choose_columns(self.rows.columns, MOST_COLUMNS, self.used, self.looking_for)
+        columns, page = self._read_columns(choice.columns), list(self._read_page())
         total = len(self.search.found) if self.search.query else self.rows.total
         return {
             "columns": [_describe_column(column, self.rows) for column in columns],
+            "more_columns": choice.more,
+            "looking_for": make_sendable(self.looking_for),
             "rows": [
                 {"row": number, "cells": [_describe_cell(row.get(column.name)) for column in columns]}
                 for number, row in page
@@ -118,14 +135,17 @@ class RowsView:
 
     # ----------------------------------------------------------------------------------------------- reading
 
-    def _read_columns(self) -> tuple[Column, ...]:
-        if self._columns is None:
+    def _read_columns(self, names: Sequence[str]) -> list[Column]:
+        unknown = {name for name in names if name not in self._columns}
+        if unknown:
+            limit = min(LOOKED_AT, max(CELLS // len(self.rows.columns), PAGE))
             try:
-                self._columns = describe_columns(self.rows, LOOKED_AT)
+                found = describe_columns(self.rows, limit, names=unknown)
             except Unreadable as error:
                 self._say(error)
-                return ()
-        return self._columns
+                return []
+            self._columns |= {column.name: column for column in found}
+        return [self._columns[name] for name in names]
 
     def _read_page(self) -> Iterator[tuple[int, Row]]:
         try:
@@ -147,9 +167,10 @@ class RowsView:
             return
         found, at, complete = list(search.found), search.looked_at, False
         wanted = search.query.casefold()
+        size = min(BATCH, max(CELLS // max(len(self.rows.columns), 1), 1))
         try:
             # Asked to stop, it also gives up a copy of all rows that the library would have to make first.
-            for batch in self.rows.batches(BATCH, start=at, should_stop=lambda: time.monotonic() > until):
+            for batch in self.rows.batches(size, start=at, should_stop=lambda: time.monotonic() > until):
                 found += [number for number, row in enumerate(batch, start=at) if _holds(row, wanted)]
                 at += len(batch)
                 if len(found) >= MOST_FOUND:
@@ -177,8 +198,10 @@ class RowsView:
         search = self.search
         if not search.query:
             return ""
-        among = f"all {search.looked_at:,} rows" if search.complete else f"the first {search.looked_at:,} rows"
-        return f"Found in {count(len(search.found), 'row')} among {among}."
+        looked_at, found = search.looked_at, write_count(len(search.found), "row")
+        if search.complete:
+            return f"Found in {found} among {agree(looked_at, 'the only row', f'all {looked_at:,} rows')}."
+        return f"Found in {found} among {write_first(looked_at, 'row')}."
 
 
 def _holds(row: Row, wanted: str) -> bool:
@@ -220,11 +243,12 @@ def _describe_column(column: Column, rows: Rows) -> dict[str, Any]:
     }
 
 
-def _name_looked_at(columns: tuple[Column, ...]) -> str:
+def _name_looked_at(columns: Sequence[Column]) -> str:
     if not columns:
         return ""
-    many = "all" if columns[0].exact else "the first"
-    return f"What the columns hold: counted in {many} {columns[0].rows:,} rows, as datasets reads them."
+    number, exact = columns[0].rows, columns[0].exact
+    rows = agree(number, "the only row", f"all {number:,} rows") if exact else write_first(number, "row")
+    return f"What the columns hold: counted in {rows}, as datasets reads {agree(number, 'it', 'them')}."
 
 
 def _tell_balance(classes: Mapping[str, int]) -> str:

@@ -46,6 +46,7 @@ class RunMagics(Magics):  # type: ignore[misc]
         terminal, it waits and prints a line for each change.
         """
         from phinb.api import start
+        from phinb.notebook.open_previews import previews_of
 
         config = find_config(self.shell.user_ns, options.name)
         try:
@@ -57,6 +58,8 @@ class RunMagics(Magics):  # type: ignore[misc]
 
             fail(self.shell, error)
             return None
+        if told := previews_of(self.shell).look_before_run(config):
+            print(told)
         return self._watch(run, wait=options.wait)
 
     @line_magic(

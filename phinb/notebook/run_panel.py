@@ -150,7 +150,7 @@ class RunPanel:
     def _log(self) -> str | None:
         return self.run.log_tail(LOG_LINES) if self._panel.log_open else None
 
-    def _act(self, action: str) -> None:
+    def _act(self, action: str, _number: int = 0) -> None:
         """A button was pressed: acknowledge at once, do what may take a second or two in a thread."""
         actions = {"stop": self.run.stop, "cancel": self.run.cancel, "resume": self._resume}
         if action == "fix":

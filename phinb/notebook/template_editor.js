@@ -11,15 +11,20 @@ class TemplateEditor {
     this.send = send;
     this.flush = throttle(() => this.deliver());
     this.kind = this.createSelect("Text from", (value) => this.switchTo(value));
-    this.text = new TemplateText("Text template", (text) => this.type(text), () => this.drawProblems());
+    this.text = new TemplateText("Text template", (text) => this.type(text), () => this.settle(), (begun) => this.look(begun, true));
     this.problems = make("div", "phinb-template-problems", { id: newId() });
     this.text.area.setAttribute("aria-describedby", this.problems.id);
     this.order = make("ol", "phinb-chosen", { "aria-label": "Columns in their order" });
     this.chips = make("div", "phinb-chips", { role: "group", "aria-label": "Columns" });
     this.chipsRow = make("div", "phinb-row", {}, make("span", "phinb-dim", {}, "Columns"), this.chips);
+    // Where there are more columns than are sent, the others are asked for by a part of their name.
+    this.find = make("input", "", { type: "search", id: newId(), spellcheck: "false", autocomplete: "off" });
+    this.find.addEventListener("input", () => this.look(this.find.value));
+    this.more = make("span", "phinb-dim", { role: "status" });
+    this.finder = make("div", "phinb-row phinb-finder", {}, make("label", "phinb-dim", { for: this.find.id }, "Find a column"), this.find, this.more);
     this.createFields();
     this.notes = make("div", "phinb-template-notes phinb-dim");
-    this.node = make("div", "phinb-editor", {}, this.kind.row, this.text.node, this.order, this.problems, this.chipsRow, this.turns, this.chat.row, this.messages.row, this.function, this.special, this.notes);
+    this.node = make("div", "phinb-editor", {}, this.kind.row, this.text.node, this.order, this.problems, this.chipsRow, this.finder, this.turns, this.chat.row, this.messages.row, this.function, this.special, this.notes);
   }
 
   createFields() {
@@ -72,6 +77,21 @@ class TemplateEditor {
     this.flush();
   }
 
+  // Asks for the columns whose names hold this; what was typed into the text for it is forgotten once one is chosen.
+  look(wanted, typed = false) {
+    this.typed = typed && wanted !== "";
+    if (wanted === (this.pending.looking_for ?? this.state.looking_for)) return;
+    this.version += 1;
+    this.pending.looking_for = wanted;
+    this.state.looking_for = wanted;
+    this.flush();
+  }
+
+  settle() {
+    if (this.typed) this.look("");
+    this.drawProblems();
+  }
+
   switchTo(kind) {
     this.deliver();
     // The turns of a chat are a template as well, to be seen as one or the other: the text is the same.
@@ -84,7 +104,7 @@ class TemplateEditor {
   deliver() {
     const { pending } = this;
     this.pending = {};
-    if (!pending.kind) return;
+    if (!Object.keys(pending).length) return;
     this.send({ action: "template", name: this.state.name, view: this.view, version: this.version, ...pending });
   }
 
@@ -102,8 +122,11 @@ class TemplateEditor {
     const isTemplate = this.shown === "text_template" || this.shown === "turns";
     this.text.node.hidden = !own && !isTemplate;
     this.text.area.setAttribute("aria-label", own ? "Chat template (Jinja)" : "Text template");
-    if (own) this.text.columns = [];
+    this.text.more = state.more;
+    this.text.partial = Boolean(state.more || state.looking_for);
+    if (own) [this.text.columns, this.text.partial] = [[], false];
     if (own || isTemplate) this.text.fill(state);
+    if (isTemplate) this.text.renew();
     options(this.kind.select, state.kinds, this.shown);
     this.drawProblems();
     this.drawOrder();
@@ -151,7 +174,7 @@ class TemplateEditor {
       const [label, up, down, out] = node.children;
       const known = this.state.columns.find((column) => column.name === name);
       write(label, known?.label ?? name);
-      node.classList.toggle("phinb-unknown-column", !known && this.state.columns.length > 0);
+      node.classList.toggle("phinb-unknown-column", this.state.gone.includes(name));
       for (const [one, words] of [[up, "Move to the front"], [down, "Move to the back"], [out, "Take out"]]) one.setAttribute("aria-label", `${words}: ${name}`);
       enable(up, index > 0);
       enable(down, index < names.length - 1);
@@ -176,16 +199,21 @@ class TemplateEditor {
   }
 
   drawChips(isTemplate) {
-    const { columns } = this.state;
+    const { more, looking_for } = this.state;
+    const wanted = looking_for.toLowerCase();
+    const columns = this.state.columns.filter(({ name }) => name.toLowerCase().includes(wanted));
     const insertable = isTemplate || this.shown === "text_cols";
     this.chipsRow.hidden = !columns.length || !insertable;
+    this.finder.hidden = !more && !looking_for;
+    if (this.find.getRootNode().activeElement !== this.find) this.find.value = looking_for;
+    write(this.more, more || (columns.length ? "" : "No column is called so."));
     keep(this.chips, columns, () => this.createChip(), (chip, column) => {
-      const wanted = isTemplate ? column.insert : column.name;
+      const inserted = isTemplate ? column.insert : column.name;
       write(chip, column.label);
-      chip.dataset.insert = wanted;
-      chip.draggable = isTemplate && Boolean(wanted);
+      chip.dataset.insert = inserted;
+      chip.draggable = isTemplate && Boolean(inserted);
       chip.classList.toggle("phinb-unused", !column.used);
-      enable(chip, Boolean(wanted) && (isTemplate || !column.used));
+      enable(chip, Boolean(inserted) && (isTemplate || !column.used));
       const use = column.used ? "In the text." : "Not in the text.";
       chip.title = [column.why || (isTemplate ? "Click or drag it into the text." : ""), use, column.example && `For example: ${column.example}`].filter(Boolean).join("\n");
       chip.setAttribute("aria-label", `${isTemplate ? "Insert" : "Add"} ${column.label}. ${use} ${column.why}`.trim());

@@ -5,10 +5,14 @@
 
 class TemplateText {
   // `change(text)` hears of every change that the user makes, once it is no longer being composed; `settle()` of the end
-  // of a choice of columns.
-  constructor(label, change, settle) {
+  // of a choice of columns; `search(begun)` of the name that is begun, where `columns` are not all there are (`partial`).
+  constructor(label, change, settle, search = () => {}) {
     this.change = change;
     this.settle = settle;
+    this.search = search;
+    this.partial = false;
+    this.more = "";
+    this.asked = false;
     this.marks = [];
     this.columns = [];
     this.open = null;
@@ -111,14 +115,18 @@ class TemplateText {
     return found && found[1].length % 2 ? [caret - found[2].length - 1, found[2]] : null;
   }
 
-  offer() {
+  offer(ask = true) {
     const begun = this.begun();
     if (!begun) return this.close();
     const [start, typed] = begun;
+    if (ask && this.partial) {
+      this.asked = true;
+      this.search(typed);
+    }
     const wanted = typed.toLowerCase();
     const rank = ({ name }) => (name.toLowerCase().startsWith(wanted) ? 0 : 1);
     const found = this.columns.filter(({ name, insert }) => insert && name.toLowerCase().includes(wanted)).sort((one, other) => rank(one) - rank(other));
-    if (!found.length) return this.close();
+    if (!found.length) return this.asked ? this.hide() : this.close();
     const before = this.open?.found[this.open.index]?.name;
     this.open = { start, found, index: Math.max(found.findIndex(({ name }) => name === before), 0) };
     return this.drawList(true);
@@ -128,14 +136,25 @@ class TemplateText {
     if (this.open && this.begun()?.[0] !== this.open.start) this.close();
   }
 
+  // Other columns are there: perhaps those that were asked for.
+  renew() {
+    if (this.asked) this.offer(false);
+  }
+
   close() {
+    if (!this.open && !this.asked) return;
+    this.asked = false;
+    this.hide();
+    this.settle();
+  }
+
+  hide() {
     if (!this.open) return;
     this.open = null;
     this.list.hidden = true;
     this.area.removeAttribute("aria-activedescendant");
     write(this.said, "");
     this.draw();
-    this.settle();
   }
 
   drawList(anew) {
@@ -152,7 +171,8 @@ class TemplateText {
     if (anew) {
       this.draw();
       this.place(start);
-      write(this.said, `${found.length} ${found.length === 1 ? "column" : "columns"}: arrow keys choose, Enter inserts`);
+      const more = this.more ? ` ${this.more}` : "";
+      write(this.said, `${found.length} ${found.length === 1 ? "column" : "columns"}${more}: arrow keys choose, Enter inserts`);
     }
     // Not scrollIntoView, which would scroll the page as well.
     const { offsetTop: top, offsetHeight: height } = chosen;
@@ -184,7 +204,10 @@ class TemplateText {
       this.offer();
       return;
     }
-    if (!this.open) return;
+    if (!this.open) {
+      if (event.key === "Escape") this.close();
+      return;
+    }
     const { found, index } = this.open;
     const to = { ArrowDown: (index + 1) % found.length, ArrowUp: (index + found.length - 1) % found.length }[event.key];
     const plain = !(event.shiftKey || event.ctrlKey || event.metaKey || event.altKey);

@@ -4,7 +4,8 @@
 
   {action: "template", name, view, version, kind, ...}   name: the data config's; view and version: whose text this is,
       and how many changes it has seen (see `note_answer`); of text, text_cols, turns, chat, message_col, function,
-      script and special_tokens those that were changed
+      script and special_tokens those that were changed. looking_for: a part of a column's name, where only some of
+      them are sent (the panel keeps it)
 
 Nothing here knows a widget.
 """
@@ -12,14 +13,14 @@ Nothing here knows a widget.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from phinb.config.schema import load_schema
-from phinb.data.columns import describe_columns
+from phinb.data.columns import list_conversations
 from phinb.data.template import check_template, write_field
-from phinb.data.template_marks import Mark, find_marks, find_unused
+from phinb.data.template_marks import Mark, find_marks, find_used
 from phinb.data.text_form import (
     KEYS,
     TextForm,
@@ -34,6 +35,7 @@ from phinb.data.turns import ROLES
 from phinb.errors import PhinbError
 from phinb.models.chat_template import PHI3
 from phinb.models.tokenizers import Tokenizer
+from phinb.notebook.column_choice import choose_columns
 from phinb.notebook.html import visible
 from phinb.notebook.wire_values import is_sendable, make_sendable, show_value
 from phinb.types import Edit, Effective
@@ -49,6 +51,9 @@ KINDS = {
     "text_formatting_func": "A function of your own",
 }
 CHATS = {"model": "the model's own", "phi3": "Phi-3's", "own": "one of your own"}
+MOST_COLUMNS = 100
+"""Columns that are sent at once."""
+
 MOST_VIEWS = 20
 MOST_PROBLEMS = 6
 LINE_ENDS = "Its lines end in \\r: once you change the text, they end in \\n."
@@ -66,17 +71,21 @@ def describe_editor(
     rows: Sequence[Mapping[str, Any]] = (),
     tokenizer: Tokenizer | None = None,
     answers: Mapping[str, int] | None = None,
+    looking_for: str = "",
 ) -> dict[str, Any]:
     """The editor of the data config `name`, whose rows have these columns (none where they cannot be read).
 
     `rows` are a few of them, for examples of what the columns hold; `answers` tells each view of the editor which of
-    its versions are in it, those that changed nothing or were refused included: see `note_answer`.
+    its versions are in it, those that changed nothing or were refused included: see `note_answer`. Of many columns
+    only MOST_COLUMNS are sent: those in use, and those whose names hold what the user is `looking_for`.
     """
     form = read_form({key: entry.value for key, entry in _read_parameters(config, name).items()}, tokenizer)
     written = form.chat_text if form.kind == "chat_template" else form.template
     text = _LINE_END.sub("\n", written)
     templates = form.kind in ("text_template", "turns")
     marks = find_marks(text, columns or None) if templates and is_sendable(text) else ()
+    used = _list_used(form)
+    choice = choose_columns(columns, MOST_COLUMNS, used or (), looking_for)
     described = {
         "name": name,
         "answers": dict(answers or {}),
@@ -86,8 +95,11 @@ def describe_editor(
         "locked": "" if is_sendable(text) else "It holds half a character: change it in the configuration's text.",
         "marks": [[mark.start, mark.end, mark.kind] for mark in marks],
         "problems": _list_problems(marks, form, columns),
-        "columns": [_column(column, form, rows) for column in columns],
+        "columns": [_column(column, used, rows) for column in choice.columns],
+        "more": choice.more,
+        "looking_for": looking_for,
         "text_cols": list(form.columns),
+        "gone": [name for name in form.columns if columns and name not in columns],
         "turns": {role: dict(form.turns).get(role, "") for role in ROLES},
         "chat": form.chat,
         "chats": [
@@ -194,7 +206,7 @@ def _refuse(kind: str, rows: Sequence[Mapping[str, Any]]) -> str:
     """Why a kind will not do for these rows; "" where it will, or nobody knows."""
     if kind == "text_formatting_func" and load_schema().defect("text_formatting_func"):
         return "the installed Olive fails on every one"
-    if kind == "chat_template" and rows and not any(one.kind == "conversation" for one in describe_columns(rows)):
+    if kind == "chat_template" and rows and not list_conversations(rows):
         return "no column holds chats"
     return ""
 
@@ -237,25 +249,26 @@ def _problems(form: TextForm, columns: Sequence[str]) -> list[dict[str, Any]]:
     return [{"severity": "error", "message": show_value(message), "hint": show_value(hint)} for message, hint in told]
 
 
-def _column(column: str, form: TextForm, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _column(column: str, used: Collection[str] | None, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     written = write_field(column)
     example = next((row[column] for row in rows if row.get(column) not in (None, "")), None)
     return {
         "name": column,
         "label": show_value(column),
         "insert": written,
-        "used": _is_used(column, form),
+        "used": used is None or column in used,
         "example": "" if example is None else show_value(example, 120),
         "why": "" if written else "No template can name it: its name has a brace, a dot or the like.",
     }
 
 
-def _is_used(column: str, form: TextForm) -> bool:
+def _list_used(form: TextForm) -> Collection[str] | None:
+    """The columns that the text is made of; None where it may be any of them."""
     if form.kind == "text_cols":
-        return column in form.columns
+        return frozenset(form.columns)
     if form.kind == "chat_template":
-        return column == form.message_col
-    return form.kind == "text_formatting_func" or not find_unused(form.template, (column,))
+        return (form.message_col,)
+    return None if form.kind == "text_formatting_func" else find_used(form.template)
 
 
 def _notes(form: TextForm, tokenizer: Tokenizer | None) -> list[str]:

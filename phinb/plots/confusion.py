@@ -9,6 +9,7 @@ from phinb.evaluation.statistics import confuse
 from phinb.evaluation.tables import describe_briefly
 from phinb.plots.selection import measured
 from phinb.plots.template import Palette, label_of, make_template, title_of
+from phinb.workflow.wording import write_count
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -61,13 +62,14 @@ def _add_matrix(figure: go.Figure, counts: list[list[int]], ticks: list[str], pl
         x=ticks,
         y=ticks,
         customdata=counts,
+        hovertext=[[write_count(value, "row") for value in row] for row in counts],
         zmin=0,
         zmax=1,
         colorscale=[[0, f"rgb{PALE}"], [1, f"rgb{FULL}"]],
         showscale=False,
         xgap=2,
         ygap=2,
-        hovertemplate="%{customdata} rows: %{y} taken for %{x}<extra></extra>",
+        hovertemplate="%{hovertext}: %{y} taken for %{x}<extra></extra>",
         **place,
     )
     for line, (row, row_shares) in enumerate(zip(counts, shares, strict=True)):

@@ -9,6 +9,7 @@ from phinb.errors import PhinbError
 from phinb.evaluation.colours import BY_KIND
 from phinb.plots.selection import describe_preview
 from phinb.plots.template import Palette, label_of, make_template, title_of
+from phinb.workflow.wording import write_count
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -44,11 +45,11 @@ def plot_labels(preview: Preview, palette: Palette) -> go.Figure:
         text=[f" {count:,} · {100 * count / rows:.1f} %" for _, count in bars],
         textposition="outside",
         cliponaxis=False,
-        customdata=[label for label, _ in bars],
-        hovertemplate="%{customdata}: %{x:,} rows<extra></extra>",
+        customdata=[f"{label}: {write_count(count, 'row')}" for label, count in bars],
+        hovertemplate="%{customdata}<extra></extra>",
     )
     balance = "equally frequent" if most == least else f"the first is {most / least:.1f} times as frequent as the last"
-    parts = [describe_preview(preview, "rows"), f"{len(labels)} labels", balance]
+    parts = [describe_preview(preview, "rows"), write_count(len(labels), "label"), balance]
     figure.update_layout(
         title=title_of("Label balance", " · ".join(parts)),
         height=120 + 30 * len(bars),

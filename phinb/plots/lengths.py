@@ -12,6 +12,7 @@ from phinb.errors import PhinbError
 from phinb.evaluation.colours import BY_KIND, FURTHER
 from phinb.plots.selection import describe_preview
 from phinb.plots.template import Palette, make_template, title_of
+from phinb.workflow.wording import write_count
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -41,11 +42,12 @@ def plot_lengths(preview: Preview, palette: Palette) -> go.Figure:
     if line is not None:
         _add_line(figure, line, f"cut at {cut:,}", palette)
     low, median, high = (f"{value:,.0f}" for value in (values.min(), np.median(values), values.max()))
-    parts = [describe_preview(preview, "rows"), f"{low} to {high} tokens, median {median}"]
+    told = f"{low} to {high} tokens, median {median}" if low != high else write_count(int(values[0]), "token")
+    parts = [describe_preview(preview, "rows"), told]
     if joins and stats.max_seq_len is not None:
         parts.append(f"joined to sequences of {stats.max_seq_len:,}")
     elif cut is not None:
-        lost = "" if not stats.lost_tokens else f": training loses {stats.lost_tokens:,} tokens"
+        lost = "" if not stats.lost_tokens else f": training loses {write_count(stats.lost_tokens, 'token')}"
         parts.append(f"{int((values > cut).sum()):,} longer than {cut:,}{lost}")
     title = title_of("Tokens a row", " · ".join(parts))
     figure.update_layout(
@@ -87,8 +89,8 @@ def _add_bars(
             "line": {"color": colour, "width": 1 if over else 0},
             "pattern": {"shape": "/" if over else "", "size": 6, "solidity": 0.35},
         },
-        customdata=[bar.span for bar in bars],
-        hovertemplate="%{customdata} tokens: %{y:,} rows<extra></extra>",
+        customdata=[bar.words for bar in bars],
+        hovertemplate="%{customdata}<extra></extra>",
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from phinb.errors import PhinbError
 from phinb.plots.template import Palette, label_of, make_template, title_of
 from phinb.types import RunState
+from phinb.workflow.wording import agree, write_count
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -53,7 +54,7 @@ def plot_loss(state: RunState, palette: Palette) -> go.Figure:
     if not last:
         raise PhinbError("No loss has been logged yet, so there is nothing to plot.", "Wait for the first step.")
     seed = "" if state.seed is None else f" · seed {state.seed}"
-    lost = f" · {unknown} values were no number" if unknown else ""
+    lost = f" · {write_count(unknown, 'value')} {agree(unknown, 'was', 'were')} no number" if unknown else ""
     figure.update_layout(
         title=title_of("Loss", f"{state.name or state.run_id}{seed}{lost}"),
         height=340,

@@ -13,6 +13,7 @@ from phinb.evaluation.wording import milliseconds, percent, size, speed
 from phinb.plots.placement import Mark, place_names
 from phinb.plots.selection import measured
 from phinb.plots.template import Palette, label_of, make_template, spans_decades, title_of
+from phinb.workflow.wording import write_count
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -141,7 +142,7 @@ def _hover(summary: Summary, needed: int) -> str:
     low, high = percent(summary.accuracy_low), percent(summary.accuracy_high)
     lines = [
         f"<b>{label_of(summary.name)}</b>",
-        f"{percent(summary.accuracy)} of {summary.n} rows (95 %: {low} to {high})",
+        f"{percent(summary.accuracy)} of {write_count(summary.n or 0, 'row')} (95 %: {low} to {high})",
         f"first token {milliseconds(summary.ttft_ms_p50)}, p90 {milliseconds(summary.ttft_ms_p90)}",
         f"decode {speed(summary.decode_tokens_per_s)}",
         f"{size(needed)} on disk",

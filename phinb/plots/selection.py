@@ -5,6 +5,7 @@ from __future__ import annotations
 from phinb.data.preview import Preview
 from phinb.errors import PhinbError
 from phinb.evaluation.results import Comparison, Summary
+from phinb.workflow.wording import write_count
 
 
 def measured(comparison: Comparison) -> list[Summary]:
@@ -19,4 +20,4 @@ def measured(comparison: Comparison) -> list[Summary]:
 def describe_preview(preview: Preview, what: str) -> str:
     """`train · n 360 rows`; what: rows or sequences. Numbers that are not all counted are called that."""
     count = getattr(preview.stats, what)
-    return f"{preview.name} · n {count:,} {what}{'' if preview.stats.exact else ' so far'}"
+    return f"{preview.name} · n {write_count(count, what.removesuffix('s'))}{'' if preview.stats.exact else ' so far'}"

@@ -19,6 +19,7 @@ from phinb.workflow.devices import has_bf16
 from phinb.workflow.machine_speed import Speed
 from phinb.workflow.memory import train_memory
 from phinb.workflow.training_load import TrainingLoad
+from phinb.workflow.wording import write_count
 
 LEAST = 0.03
 """A share of the time below which a setting is not worth a change."""
@@ -54,6 +55,10 @@ def advise(
     """The advice on a Config, for each training pass. memory_bytes: what a run may take. Measures nothing."""
     found: list[Advice] = []
     for load in loads:
+        found += (merged := list(_on_accumulation(load, shape, speed, memory_bytes, on_gpu=on_gpu)))
+        if merged:
+            # The rest is about batches as they will be then.
+            load = _merge(load)
         found += _on_type(load, speed, on_gpu=on_gpu)
         found += _on_padding(config, load)
         found += _on_grouping(load)
@@ -88,6 +93,57 @@ def apply_advice(config: Any, advice: tuple[Advice, ...]) -> tuple[Any, tuple[Ad
 
 
 # ------------------------------------------------------------------------------------------------ each kind
+
+
+def _merge(load: TrainingLoad) -> TrainingLoad:
+    """The load, were the batches that are accumulated one."""
+    width = load.merged_grouped if load.sampling == "group_by_length" else load.merged_random
+    return replace(
+        load,
+        batch=load.batch * load.accumulation,
+        accumulation=1,
+        mean_width=width or load.mean_width,
+        random_width=load.merged_random or load.random_width,
+        grouped_width=load.merged_grouped or load.grouped_width,
+    )
+
+
+def _on_accumulation(
+    load: TrainingLoad, shape: ModelShape | None, speed: Speed | None, memory: int, *, on_gpu: bool
+) -> Iterator[Advice]:
+    """Small batches whose gradients are summed up, where memory has room for all of them at once.
+
+    A pass takes a + b x tokens: the weights have to be read whatever the tokens. Both follow from the two sizes that
+    were timed. Olive turns num_items_in_batch off (accepts_loss_kwargs), so that a step's loss is the mean of its
+    batches' means: taken at once, each token counts the same instead of each batch.
+    """
+    merged = _merge(load)
+    if load.accumulation < 2 or shape is None or on_gpu or not load.mean_width or not merged.mean_width:
+        return
+    needed = train_memory(shape, merged)
+    if needed is None or needed > ROOM * memory or speed is None or f"{load.dtype}+small" not in speed:
+        return
+    tokens, few = speed["tokens"], speed["small_tokens"]
+    whole, part = speed[load.dtype] * tokens, speed[f"{load.dtype}+small"] * few
+    each = max((whole - part) / (tokens - few), 0.0)
+    fixed = max(part - each * few, 0.0)
+    now = load.accumulation * (fixed + each * load.batch * load.mean_width)
+    gain = 1 - (fixed + each * merged.batch * merged.mean_width) / now
+    if gain < LEAST:
+        return
+    times = load.accumulation
+    why = f"Each step computes {times} batches of {write_count(load.batch, 'sequence')} one after the other and sums "
+    why += f"them up: the weights are read {times} times. All at once take about {needed / 1e9:.1f} GB, and "
+    why += (
+        f"{memory / 1e9:.1f} GB are free. Same rows, same steps; each token counts the same then, now each batch does."
+    )
+    arguments = f"{load.path}.training_args"
+    title = f"Take {merged.batch} sequences at once"
+    edits = (
+        Edit("set", f"{arguments}.per_device_train_batch_size", merged.batch),
+        Edit("set", f"{arguments}.gradient_accumulation_steps", 1),
+    )
+    yield Advice("accumulation", title, why, gain, _say(gain), Fix(title, edits), load.name)
 
 
 def _on_type(load: TrainingLoad, speed: Speed | None, *, on_gpu: bool) -> Iterator[Advice]:
@@ -195,7 +251,9 @@ def _on_memory(load: TrainingLoad, shape: ModelShape | None, memory: int, *, on_
     why = f"The training takes about {needed / 1e9:.1f} GB, and {memory / 1e9:.1f} GB are free. "
     why += "The same sequences go into each step; where a batch is cut, the loss is averaged by part."
     title = (
-        f"Take {smaller.batch} sequences at a time" if smaller.batch != load.batch else "Turn gradient checkpointing on"
+        f"Take {write_count(smaller.batch, 'sequence')} at a time"
+        if smaller.batch != load.batch
+        else "Turn gradient checkpointing on"
     )
     said = f"{(needed - takes) / 1e9:.1f} GB less, {'' if takes <= memory else 'still too much, '}and slower"
     yield Advice("memory", title, why, None, said, Fix(title, tuple(edits)), load.name)

@@ -35,33 +35,39 @@ def place_checkpoints(
 ) -> int | None:
     """Give each training pass its checkpoint folder, in place; return the step that can be resumed.
 
+    Where Olive searches, a training that differs from trial to trial is given another one when its trial begins.
+
     root: where the folders lie, unless the user set output_dir (relative to `base`). anew: passes whose checkpoints
     are deleted. What else phinb adds to training_args: config/training_defaults.py.
     """
     step: int | None = None
     passes: dict[str, Any] = olive["passes"]
     for index, (name, value) in enumerate(passes.items()):
-        settings = value[0] if isinstance(value, list) else value
-        if not is_training(str(settings.get("type", ""))):
-            continue
-        arguments = dict(settings.get("training_args") or {})
-        place = base / arguments["output_dir"] if arguments.get("output_dir") else root
-        folder = place / f"{name}-{hash_settings(key, list(passes.items())[: index + 1])}"
-        if name in anew:
-            shutil.rmtree(folder, ignore_errors=True)
-        step = clean_checkpoints(folder) or step
-        arguments["output_dir"] = str(folder)
-        arguments |= training_defaults(arguments, seed)
-        settings["training_args"] = arguments
+        own_hash = hash_settings(key, list(passes.items())[: index + 1])
+        for settings in _trainings(value):
+            arguments = dict(settings.get("training_args") or {})
+            place = base / arguments["output_dir"] if arguments.get("output_dir") else root
+            folder = place / f"{name}-{own_hash}"
+            if name in anew:
+                shutil.rmtree(folder, ignore_errors=True)
+            step = clean_checkpoints(folder) or step
+            arguments["output_dir"] = str(folder)
+            arguments |= training_defaults(arguments, seed)
+            settings["training_args"] = arguments
     return step
 
 
 def drop_checkpoints(olive: dict[str, Any], names: Collection[str] | None = None) -> None:
     """Delete the checkpoint folders that `place_checkpoints` gave, of all passes or of those named."""
     for name, value in olive["passes"].items():
-        settings = value[0] if isinstance(value, list) else value
-        if is_training(str(settings.get("type", ""))) and (names is None or name in names):
+        for settings in _trainings(value) if names is None or name in names else ():
             shutil.rmtree(settings["training_args"]["output_dir"], ignore_errors=True)
+
+
+def _trainings(value: Any) -> list[dict[str, Any]]:
+    """The settings of a pass that trains; of all such alternatives, where it is a list of passes."""
+    alternatives: list[dict[str, Any]] = value if isinstance(value, list) else [value]
+    return [settings for settings in alternatives if is_training(str(settings.get("type", "")))]
 
 
 def clean_checkpoints(folder: Path) -> int | None:

@@ -38,7 +38,7 @@ def report_evaluation(job: Job, reporter: Reporter, errors: str) -> tuple[Litera
             reporter.notice("error", code, cause, remedy)
         last = errors.strip().rsplit("\n", 1)[-1]
         return "failed", cause or last or "Olive measured nothing and gave no reason; the log may tell."
-    values = {_name(key): float(entry["value"]) for key, entry in found.items()}
+    values = {name_metric(key): float(entry["value"]) for key, entry in found.items()}
     reporter.emit(MetricLogged(pass_name="", step=0, values=values))
     told = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
     reporter.notice("info", "evaluated", f"Olive measured the input model: {told}.")
@@ -49,7 +49,7 @@ def _result_of(job: Job) -> Path:
     return job.base / str(job.olive["output_dir"]) / RESULT
 
 
-def _name(key: str) -> str:
+def name_metric(key: str) -> str:
     """Olive joins a metric's name and its sub type's: perplexity-perplexity is one word too many."""
     name, _, sub_type = key.partition("-")
     return name if name == sub_type else key

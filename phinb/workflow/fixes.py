@@ -9,6 +9,7 @@ from phinb.config import Config
 from phinb.types import Edit, Fix, RunState
 from phinb.workflow.checkpoints import is_training
 from phinb.workflow.failures import find_code
+from phinb.workflow.wording import write_count
 
 USUAL_RATE = 1e-4
 """A learning rate at which LoRA is known to be stable; also Olive's default."""
@@ -66,7 +67,7 @@ def _save_memory(config: Config) -> Fix | None:
         if isinstance(batch, int) and batch > 1 and batch % 2 == 0:
             steps = steps if isinstance(steps, int) else 1
             return Fix(
-                f"Take batches of {batch // 2} rows, {steps * 2} to a step: it learns the same",
+                f"Take batches of {write_count(batch // 2, 'row')}, {steps * 2} to a step: it learns the same",
                 (
                     Edit("set", f"{arguments}.per_device_train_batch_size", batch // 2),
                     Edit("set", f"{arguments}.gradient_accumulation_steps", steps * 2),

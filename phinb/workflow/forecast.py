@@ -7,10 +7,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from phinb.config.search import Search
 from phinb.config.training_defaults import KEPT
 from phinb.models.shape import ModelShape
 from phinb.workflow.checkpoints import is_training
 from phinb.workflow.history import Took, find_took
+from phinb.workflow.lines import find_shared
 from phinb.workflow.machine_speed import Speed, is_disturbed
 from phinb.workflow.memory import (
     adapter_parameters,
@@ -121,6 +123,24 @@ def _sum_up(passes: tuple[PassForecast, ...], subject: Subject) -> Forecast:
         seconds=sum(known) if passes and len(known) == len(seconds) else None,
         gpu_bytes=max(gpu, default=None),
         passes=passes,
+    )
+
+
+def repeat(one: Forecast, search: Search) -> Forecast:
+    """What a search takes at most, from the forecast of its passes: those before every choice run once, each other one
+    once a trial; of alternatives each in its share of the trials. Memory is that of the largest."""
+    names = [item.name for item in one.passes]
+    shared = find_shared(search, list(dict.fromkeys(names)))
+    if search.most is None:
+        return replace(one, seconds=None, how=f"{one.how}; of one trial, how many there will be is not known")
+    times = [1.0 if name in shared else search.most / names.count(name) for name in names]
+    seconds = [None if item.seconds is None else item.seconds * n for item, n in zip(one.passes, times, strict=True)]
+    known = [value for value in seconds if value is not None]
+    return replace(
+        one,
+        seconds=sum(known) if len(known) == len(seconds) else None,
+        disk_bytes=int(sum((item.disk_bytes or 0) * n for item, n in zip(one.passes, times, strict=True))),
+        how=f"{one.how}; in all for {search.most:,} trials at most, their measurements not counted",
     )
 
 

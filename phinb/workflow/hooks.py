@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from phinb.workflow.checkup import Broken
+from phinb.workflow.mends import mend_search
 from phinb.workflow.reporter import Reporter
 from phinb.workflow.training import make_callback
+from phinb.workflow.variants import free_of_links
 from phinb.workflow.watch import Watch
 
 
@@ -46,6 +48,8 @@ def install(watch: Watch) -> Listener:
         name
         for name, put in (
             ("the passes' starts and ends", _watch_passes),
+            ("what Olive measures", _watch_measuring),
+            ("the trials of a search", _watch_search),
             ("reuse", _watch_cache),
             ("the training data", _watch_datasets),
             ("training steps", _watch_training),
@@ -64,32 +68,91 @@ def _watch_passes(watch: Watch, listener: Listener) -> bool:
     if original is None:
         return False
 
-    def run_pass(engine: Any, pass_name: str, *arguments: Any, **named: Any) -> Any:
-        watch.begin_pass(pass_name, engine.computed_passes_configs[pass_name].type)
+    def run_pass(engine: Any, pass_name: str, model_config: Any, input_id: str, *arguments: Any, **named: Any) -> Any:
+        free_of_links(model_config)
+        if watch.is_told(pass_name):
+            return original(engine, pass_name, model_config, input_id, *arguments, **named)
+        watch.begin_pass(pass_name, engine.computed_passes_configs[pass_name].type, input_id)
         listener.errors.clear()
         try:
-            result, model_id = original(engine, pass_name, *arguments, **named)
+            result, model_id = original(engine, pass_name, model_config, input_id, *arguments, **named)
         except BaseException as error:
-            watch.fail_pass(pass_name, error, "".join(traceback.format_exception(error)))
+            watch.fail_pass(error, "".join(traceback.format_exception(error)))
             if isinstance(error, Broken):
-                watch.discard(pass_name, None)
+                watch.discard(None)
             raise
         if result in PRUNED_CONFIGS:
-            watch.fail_pass(pass_name, None, "\n".join(listener.errors) or "Olive called its configuration invalid.")
+            watch.fail_pass(None, "\n".join(listener.errors) or "Olive called its configuration invalid.")
             if model_id is not None:
                 # Olive remembers failures, and would fail again at once after the cause is gone.
                 shutil.rmtree(engine.cache.get_run_path(model_id), ignore_errors=True)
             return result, model_id
         run_path = Path(engine.cache.get_run_path(model_id))
         try:
-            watch.finish_pass(pass_name, run_path, result)
+            watch.finish_pass(run_path, result)
         except Broken as error:
-            watch.fail_pass(pass_name, error, "".join(traceback.format_exception(error)))
-            watch.discard(pass_name, run_path)
+            watch.fail_pass(error, "".join(traceback.format_exception(error)))
+            watch.discard(run_path)
             return FAILED_CONFIG, model_id
         return result, model_id
 
     Engine._run_pass = run_pass
+    return True
+
+
+def _watch_measuring(watch: Watch, listener: Listener) -> bool:
+    from olive.engine.engine import Engine
+
+    original = getattr(Engine, "_evaluate_model", None)
+    if original is None:
+        return False
+
+    def evaluate_model(engine: Any, model_config: Any, *arguments: Any, **named: Any) -> Any:
+        free_of_links(model_config)
+        if watch.search is not None:
+            watch.search.measuring()
+        return original(engine, model_config, *arguments, **named)
+
+    Engine._evaluate_model = evaluate_model
+    return True
+
+
+def _watch_search(watch: Watch, listener: Listener) -> bool:
+    """Each trial of Olive's search, its measurement and its end; nothing where Olive does not search."""
+    search = watch.search
+    if search is None:
+        return True
+    from olive.engine.engine import Engine
+    from olive.search.search_strategy import SearchStrategy
+
+    compute = getattr(Engine, "_compute_search_pass_configs", None)
+    record = getattr(SearchStrategy, "record_feedback_signal", None)
+    should_stop = getattr(SearchStrategy, "should_stop", None)
+    if compute is None or record is None or not isinstance(should_stop, property):
+        return False
+    says_stop = should_stop.fget
+
+    def compute_configs(engine: Any, accelerator: Any, sample: Any) -> None:
+        compute(engine, accelerator, sample)
+        listener.errors.clear()
+        search.begin(sample.passes_configs or {}, sample.model_ids[0], engine.computed_passes_configs)
+
+    def record_signal(strategy: Any, index: int, signal: Any, model_ids: Any, should_prune: bool = False) -> None:
+        values = None if signal is None else {name: signal[name].value for name in signal}
+        reason = listener.errors[-1].strip().rsplit("\n", 1)[-1] if listener.errors else ""
+        search.end(values, list(model_ids), reason)
+        record(strategy, index, signal, model_ids, should_prune)
+
+    def ends(strategy: Any) -> bool:
+        if watch.control.stopping.is_set():
+            search.wants_no_more()
+            return True
+        return search.hopeless or bool(says_stop and says_stop(strategy))
+
+    Engine._compute_search_pass_configs = compute_configs
+    SearchStrategy.record_feedback_signal = record_signal
+    SearchStrategy.should_stop = property(ends)
+    mend_search(watch.job.olive["search_strategy"])
     return True
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from phinb.config import Config
+from phinb.config.search import Search
 from phinb.data.component import place_component
 from phinb.models.references import resolve_model
 from phinb.workflow import reuse
@@ -31,20 +32,12 @@ class Job:
     base_model: str
     seed: int
     attempt: int
-    pass_types: dict[str, str]
+    pass_types: dict[str, tuple[str, ...]]
+    """Pass name -> its type; the types of its alternatives, where it is a list of passes."""
     forced: tuple[str, ...]
     base: Path
     phinb: Mapping[str, Any]
-
-    @property
-    def precisions(self) -> dict[str, str]:
-        """Pass name -> precision, for the passes that have one."""
-        found = {}
-        for name, value in self.olive["passes"].items():
-            precision = (value[0] if isinstance(value, list) else value).get("precision")
-            if isinstance(precision, str):
-                found[name] = precision
-        return found
+    search: Search | None = None
 
     @property
     def layers(self) -> int | None:
@@ -83,10 +76,15 @@ def prepare(record: RunRecord, config: Config, attempt: int, told: Told) -> Job:
         base_model=model,
         seed=seed,
         attempt=attempt,
-        pass_types={name: kind if isinstance(kind, str) else kind[0] for name, kind in config.passes.items()},
+        pass_types={
+            name: (kind,) if isinstance(kind, str) else tuple(kind)
+            for name, kind in config.passes.items()
+            if name in record.passes
+        },
         forced=forced,
         base=base,
         phinb=config.phinb,
+        search=config.search,
     )
 
 

@@ -33,12 +33,13 @@ TOO_BUSY = 0.6
 AGAIN_S = 300.0
 """Seconds after which what was disturbed is measured again."""
 
-REVISION = 1
+REVISION = 2
 """Part of what a measurement is remembered by: raise it when step_probe.py measures otherwise."""
 
 Speed = Mapping[str, float]
-"""Seconds a token by "float32", "bfloat16", and each with "+checkpointing": padding counted, forward and backward.
-"busy": the share of the processor that other programs took meanwhile."""
+"""Seconds a token by "float32", "bfloat16", each with "+checkpointing" and "+small": padding counted, forward and
+backward, with "tokens" a pass, and of "+small" with "small_tokens". "busy": the share of the processor that other
+programs took meanwhile."""
 
 
 def find_speed(shape: ModelShape, *, measure: bool) -> Speed | None:

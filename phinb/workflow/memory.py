@@ -71,10 +71,12 @@ def activation_bytes(shape: ModelShape, load: TrainingLoad, tokens: int) -> int:
     width = BYTES.get(load.dtype, 4)
     # The norms' inputs in float32; queries, keys and values (spread over all heads) and the result; gate, up, product.
     layer = 2 * shape.hidden * 4 + 4 * shape.attention_width * width + 3 * shape.intermediate * width
-    for inputs, _ in _adapted(shape, load):
+    for inputs, outputs in _adapted(shape, load):
         # An adapter takes its input in float32, and keeps that and the mask of its dropout.
         copies = 2 if load.dropout > 0 else (1 if width != 4 else 0)
         layer += copies * inputs * 4 + load.rank * 4
+        # Beside a layer of four bits peft makes a copy of what it gives (Linear4bit.forward).
+        layer += outputs * width if load.quantized else 0
     # With checkpoints each layer keeps its input, and one layer at a time is computed again.
     kept = layer * shape.layers if not load.checkpointing else shape.hidden * width * shape.layers + layer
     return int(ALLOCATOR * tokens * kept)

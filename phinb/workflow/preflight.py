@@ -16,9 +16,10 @@ from phinb.models.references import EMBEDDED, resolve_model
 from phinb.types import Problem
 from phinb.workflow.advice import Advice, advise
 from phinb.workflow.devices import GPU_PROVIDERS, may_have_gpu, memory_free
-from phinb.workflow.forecast import Forecast, forecast
+from phinb.workflow.forecast import Forecast, forecast, repeat
 from phinb.workflow.preflight_data import describe_remote, look_at_data
 from phinb.workflow.preflight_room import check_room, look_at_work
+from phinb.workflow.trackers.packages import check_packages
 
 ROOM_CODES = ("memory_short", "disk_full")
 """Errors that say a run will not fit: a forecast may be wrong, and who knows better may start anyway."""
@@ -80,6 +81,8 @@ def preflight(config: Config, *, within_s: float | None = None) -> Preflight:
     problems += found
     subject = look_at_work(config, olive, reference if here else "", previews, measure=within_s is None)
     expected = forecast(subject)
+    if config.search is not None and expected.passes:
+        expected = repeat(expected, config.search)
     advice = advise(
         config,
         subject.loads,
@@ -89,6 +92,7 @@ def preflight(config: Config, *, within_s: float | None = None) -> Preflight:
         on_gpu=subject.on_gpu,
     )
     problems += _check_devices(config)
+    problems += check_packages(config)
     problems += check_room(expected, advice)
     return Preflight(tuple(problems), expected, advice, previews)
 

@@ -105,7 +105,7 @@ def _balance(stats: DataStats) -> list[Figure]:
         more = ", …" if len(numbers) > MOST_LABELS else ""
         return [("answers", f"{len(numbers)}, {write_count(numbers[0][1], 'row')} each: {names}{more}", "")]
     shown = " · ".join(f"{spell_out(name, MOST_NAME)} {number:,}" for name, number in numbers[:MOST_LABELS])
-    more = f" · {len(numbers) - MOST_LABELS:,} others" if len(numbers) > MOST_LABELS else ""
+    more = f" · {write_count(len(numbers) - MOST_LABELS, 'other')}" if len(numbers) > MOST_LABELS else ""
     return [("answers", shown + more, "")]
 
 

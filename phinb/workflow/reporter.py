@@ -11,7 +11,16 @@ from dataclasses import dataclass, replace
 
 import psutil
 
-from phinb.types import Event, Notice, Progress, ResourcesMeasured, Severity, StopRequested
+from phinb.types import (
+    Event,
+    Notice,
+    Progress,
+    ResourcesMeasured,
+    RunFinished,
+    Severity,
+    StopRequested,
+    WorkerLost,
+)
 from phinb.workflow.gpus import measure_gpus
 from phinb.workflow.signals import Signals
 from phinb.workflow.store import RunFolder
@@ -51,6 +60,7 @@ class Reporter:
         self._writing = threading.RLock()
         self._waiting: list[Event] = []
         self._failed_at: float | None = None
+        self._ended = False
         self._reserve = folder.path / ".reserve"
         with contextlib.suppress(OSError):
             self._reserve.write_bytes(b"\0" * RESERVE_BYTES)
@@ -61,8 +71,14 @@ class Reporter:
         return bool(self._waiting)
 
     def emit(self, event: Event) -> None:
-        """Append the event, after those that wait. Raises nothing where it cannot be written."""
+        """Append the event, after those that wait. Raises nothing where it cannot be written.
+
+        Nothing follows the last word: what another thread still says while the process ends is dropped.
+        """
         with self._writing:
+            if self._ended:
+                return
+            self._ended = isinstance(event, RunFinished | WorkerLost)
             self._waiting.append(replace(event, time=event.time or time.time()))
             if self._failed_at is None or time.monotonic() - self._failed_at >= RETRY_S:
                 self._write()

@@ -103,6 +103,11 @@ def write_manifest(run_path: Path, run_id: str) -> None:
     part.replace(run_path / "phinb.json")
 
 
+def has_manifest(run_path: Path) -> bool:
+    """Whether a cache entry was noted as whole."""
+    return (run_path / "phinb.json").is_file()
+
+
 def check_manifest(run_path: Path) -> tuple[str, str]:
     """(run that made it, "") for a whole cache entry, else ("", what is wrong with it).
 

@@ -19,6 +19,7 @@ from phinb.types import Event, Queued, RunFinished, RunState, StopRequested, Var
 from phinb.workflow import store
 from phinb.workflow.failures import explain
 from phinb.workflow.given import given_texts, read_given
+from phinb.workflow.lines import plan_lines
 from phinb.workflow.process import (
     describe_death,
     find_worker,
@@ -158,7 +159,7 @@ class Run:
             if state.status == "succeeded":
                 raise PhinbError(f"Run {self.id} has succeeded; there is nothing to resume.", "Start a new one.")
             try:
-                passes, host = self._folder.read_record().passes, socket.gethostname()
+                lines = plan_lines(read_config(self._folder).search, self._folder.read_record().passes)
             except (OSError, ValueError) as error:
                 raise PhinbError(
                     f"Run {self.id} cannot be resumed: its run.json cannot be read ({error}).",
@@ -166,7 +167,7 @@ class Run:
                 ) from None
             (self.folder / "control.json").unlink(missing_ok=True)
             (self.folder / "worker.json").unlink(missing_ok=True)
-            self._folder.append(Queued(run_id=self.id, name=self.name, passes=passes, host=host))
+            self._folder.append(Queued(run_id=self.id, name=self.name, passes=lines, host=socket.gethostname()))
             _start(self._folder, Path(self._record.base))
         return self
 
@@ -275,7 +276,8 @@ def launch(
         fresh=fresh,
     )
     folder = store.create(record, {**(notes or {}), **given_texts(config), "upgraded.json": config.dumps("json")})
-    folder.append(Queued(run_id=run_id, name=config.name, passes=passes, host=record.host))
+    lines = plan_lines(config.search, passes)
+    folder.append(Queued(run_id=run_id, name=config.name, passes=lines, host=record.host))
     _start(folder, Path(config.folder))
     return Run(folder)
 

@@ -3,8 +3,9 @@
 Two decoder layers of the model's own sizes, with LoRA on every linear layer, and the language model's head go through
 forward and backward passes; the other layers are counted, not run, and so is what checkpoints compute again. JSON in:
 ModelShape's fields; JSON out: seconds a token for the whole model, by "float32", "bfloat16", each also with
-"+checkpointing", and "busy": the share (0 to 1) of the processor that other programs took meanwhile. Loads torch alone,
-and uses the GPU where torch finds one.
+"+checkpointing" and, of a single sequence at a time, "+small" (not of models too large for more than one); "tokens" and
+"small_tokens" that a pass had; and "busy": the share (0 to 1) of the processor that other programs took meanwhile.
+Loads torch alone, and uses the GPU where torch finds one.
 """
 
 from __future__ import annotations
@@ -42,18 +43,25 @@ def measure(shape: ModelShape, batch: int = BATCH, width: int = WIDTH) -> dict[s
     slices = {name: _Slice(shape, getattr(torch, name), device) for name in ("float32", "bfloat16")}
     heads: dict[str, list[float]] = {name: [] for name in slices}
     layers: dict[str, list[tuple[float, float]]] = {name: [] for name in slices}
+    small: dict[str, list[float]] = {name: [] for name in slices}
     neighbours, began, turns = _Neighbours(), time.perf_counter(), 0
     while turns < FEWEST or time.perf_counter() - began < BUDGET_S:
         turns += 1
         for name, one in slices.items():
             layers[name] += [one.time_layers(batch, width) for _ in range(OFTEN)]
             heads[name].append(one.time_head(batch * width))
+            if batch > 1:
+                alone = min(one.time_layers(1, width)[1] for _ in range(OFTEN)) * shape.layers / LAYERS
+                small[name].append(alone + one.time_head(width))
     found = {"busy": neighbours.read() if device == "cpu" else 0.0}
     for name in slices:
         forward, whole = (min(values) * shape.layers / LAYERS for values in zip(*layers[name], strict=True))
         head = min(heads[name])
         found[name] = (head + whole) / (batch * width)
         found[f"{name}+checkpointing"] = (head + whole + forward) / (batch * width)
+        if small[name]:
+            found[f"{name}+small"] = min(small[name]) / width
+    found |= {"tokens": batch * width, "small_tokens": width}
     return found
 
 

@@ -13,6 +13,7 @@
             results.json     which results in Olive's cache it made or used
             worker.json      which process works on it
             artefacts.json   what each artefact was made of, by which run, and the hashes of its files
+            tracking/        what experiment trackers were told, and what those keep that have no server
             artefacts/PASS   a pass's output, hard links into the cache where the file system has them
 
 Whatever of it is missing or cut off, the rest can be read.
@@ -164,11 +165,13 @@ class RunFolder:
 
     def read_variants(self) -> dict[str, Variant]:
         """The models of the run by name; none where variants.json cannot be read."""
-        known = {item.name for item in fields(Variant)}
+        known = {item.name for item in fields(Variant)} - {"parameters"}
         try:
-            rows = read_json(self.path / "variants.json")
-            texts: list[dict[str, Any]] = [{k: str(v) for k, v in row.items() if k in known} for row in rows]
-            return {values["name"]: Variant(**values) for values in texts}
+            found = {}
+            for row in read_json(self.path / "variants.json"):
+                texts: dict[str, Any] = {key: str(value) for key, value in row.items() if key in known}
+                found[texts["name"]] = Variant(**texts, parameters=dict(row.get("parameters") or {}))
+            return found
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return {}
 

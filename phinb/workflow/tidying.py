@@ -15,10 +15,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from phinb import folders
 from phinb.errors import PhinbError
+from phinb.workflow.cache_lock import CacheLock, try_to_lock
 from phinb.workflow.disk import Tally
 from phinb.workflow.runner import Run
 from phinb.workflow.store import RunFolder
@@ -154,15 +153,13 @@ class _Unneeded:
         self.paths: list[Path] = []
         self.results = 0
         self._staying = staying
-        self._locks: list[FileLock] = []
+        self._locks: list[CacheLock] = []
 
     def __enter__(self) -> _Unneeded:
         users = self._users()
         for cache in _caches() if users is not None else ():
-            lock = FileLock(cache.with_name(cache.name + ".lock"))
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
+            lock = try_to_lock(cache)
+            if lock is None:
                 continue  # a run works in it
             self._locks.append(lock)
             self._look(cache, (users or {}).get(cache.name, []))

@@ -58,7 +58,7 @@ class Look:
         self._watch.reporter.progress(self._pass, state.global_step, state.max_steps, "steps")
         try:
             job = self._watch.job
-            self._sampler = make_sampler(job.phinb, job.olive, self._pass, job.base_model, self._tell_sample)
+            self._sampler = make_sampler(job.phinb, job.olive, self._watch.pass_name, job.base_model, self._tell_sample)
         except Exception as error:  # of any class, by a tokenizer's own code
             self._give_sampling_up(error)
         self._sample(model, state)

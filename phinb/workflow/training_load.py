@@ -7,6 +7,9 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any
 
+import numpy as np
+
+from phinb.data.padding import share_padding
 from phinb.data.preview import Preview
 from phinb.data.statistics import count_held_out, count_steps
 from phinb.data.trainer import find_trainer
@@ -27,8 +30,8 @@ class TrainingLoad:
     dtype: float32, float16 or bfloat16. modules: the layers with an adapter, None for all linear ones. batch,
     eval_batch: sequences a batch. width: tokens of the widest batch; mean_width: tokens a sequence, padding counted;
     grouped_width, random_width: the same with each batch as wide as its longest, grouped by length or drawn;
-    full_width: without padding. steps: optimizer steps in all. Where nobody knows, None. exact: whether all rows were
-    counted.
+    full_width: without padding; merged_random, merged_grouped: as random_width and grouped_width, were the batches that
+    are accumulated one. steps: optimizer steps in all. Where nobody knows, None. exact: whether all rows were counted.
     """
 
     path: str
@@ -48,6 +51,8 @@ class TrainingLoad:
     grouped_width: float | None = None
     random_width: float | None = None
     full_width: float | None = None
+    merged_random: float | None = None
+    merged_grouped: float | None = None
     steps: int | None = None
     exact: bool = False
 
@@ -97,7 +102,7 @@ def _read(
         checkpointing=value("training_args.gradient_checkpointing", True) is not False,
         batch=_whole(value("training_args.per_device_train_batch_size", 8), 8),
         accumulation=_whole(value("training_args.gradient_accumulation_steps", 1), 1),
-        rank=_whole(value("r", 64), 64),
+        rank=_largest(value("r", 64), 64),
         dropout=float(value("lora_dropout", 0.05)),
         modules=None if modules is None else tuple(map(str, modules)),
         sampling=str(value("training_args.train_sampling_strategy", "random")),
@@ -121,13 +126,22 @@ def _with_data(load: TrainingLoad, seen: Preview, steps: int | None) -> Training
         share = stats.padding.get(how)
         return None if share is None else full / (1 - share)
 
+    merged: Mapping[str, float] = {}
+    if load.accumulation > 1 and not filled and stats.lengths:
+        lengths = np.minimum(np.array(stats.lengths, dtype=np.int64), stats.max_seq_len or 10**9)
+        merged = share_padding(lengths, int(lengths.max()), fills=False, batch_size=load.batch * load.accumulation)
+    # A batch has no more sequences than there are; some may be held out of them, which is not worth a guess.
+    batch = min(load.batch, stats.sequences) if stats.exact else load.batch
     return replace(
         load,
+        batch=batch,
         width=widest,
         mean_width=padded("configured") or (float(stats.max_seq_len) if filled and stats.max_seq_len else full),
         grouped_width=padded("grouped"),
         random_width=padded("random"),
         full_width=full,
+        merged_random=full / (1 - merged["random"]) if "random" in merged else None,
+        merged_grouped=full / (1 - merged["grouped"]) if "grouped" in merged else None,
         steps=steps,
         exact=stats.exact,
     )
@@ -145,6 +159,15 @@ def _count_steps(config: Any, load: TrainingLoad, seen: Preview) -> int | None:
     training = seen.stats.sequences - count_held_out(seen.stats.sequences, trainer.eval_split)
     an_epoch = count_steps(training, trainer.batch_size, trainer.accumulation, drops_last=trainer.drops_last)
     return ceil(trainer.epochs * max(an_epoch or 0, 1))
+
+
+def _largest(value: Any, default: int) -> int:
+    """Of the values that a search tries, the one that takes the most."""
+    return (
+        max((_whole(one, default) for one in value), default=default)
+        if isinstance(value, list)
+        else _whole(value, default)
+    )
 
 
 def _whole(value: Any, default: int) -> int:

@@ -14,7 +14,7 @@ from phinb.types import Notice, PassState, Preparing, RunState, Severity
 from phinb.workflow.answers import Answers, describe_samples
 from phinb.workflow.chart import Chart, draw_charts
 from phinb.workflow.remaining import Remaining, find_remaining
-from phinb.workflow.wording import write_bytes, write_clock, write_duration, write_number
+from phinb.workflow.wording import agree, write_bytes, write_clock, write_duration, write_number
 
 SYMBOLS = {"waiting": "○", "running": "●", "done": "✓", "reused": "↺", "failed": "✗"}
 SEVERITY_SYMBOLS: dict[Severity, str] = {"error": "■", "warning": "▲", "info": "●"}
@@ -189,7 +189,11 @@ def _trained(item: PassState) -> str:
     """
     if item.unit != "steps" or item.done is None:
         return ""
-    return _amount(item) if item.total and item.done < item.total else f"{write_number(item.done)} steps"
+    return (
+        _amount(item)
+        if item.total and item.done < item.total
+        else f"{write_number(item.done)} {agree(item.done, 'step', 'steps')}"
+    )
 
 
 def _describe_running(item: PassState, preparing: Preparing | None, left: float | None) -> str:

@@ -20,8 +20,10 @@ from phinb.workflow.inputs import Inputs
 from phinb.workflow.job import Job
 from phinb.workflow.release import release_memory
 from phinb.workflow.reporter import Control, Reporter
+from phinb.workflow.search import find_choice, make_search_watch
 from phinb.workflow.store import write_atomically
-from phinb.workflow.wording import write_count
+from phinb.workflow.variants import describe_variant, move_variant
+from phinb.workflow.wording import agree, write_count, write_part
 
 RUN_AGAIN = "Run it again to have it made of what is there now."
 
@@ -33,7 +35,12 @@ class Watch:
         self.job = job
         self.reporter = reporter
         self.control = control
+        self.search = make_search_watch(job, reporter)
+        """Where Olive searches: then passes run once a trial."""
         self.current = ""
+        """What the events call the pass that runs, "" between passes: what is printed then (by an evaluator that loads
+        the model) is no progress of theirs. `pass_name` is the last pass's name in the configuration."""
+        self.pass_name = ""
         self.is_training = False
         self.failure = ""
         """What went wrong, once something has."""
@@ -41,12 +48,16 @@ class Watch:
         """Whether training was ended early: what came of it must not be taken for the whole later."""
         self.of_unknown_inputs = False
         """Whether what the passes read was changed under them: what came of it is never reused."""
-        self.ran_anew = False
         self.entries: list[Path] = []
         """Cache entries that this run wrote."""
         self.lineage: list[dict[str, Any]] = []
         self.reused_from = ""
         self.reason = ""
+        self._began_with = ""
+        self._lines: dict[str, str] = {}
+        """Olive's id of a result -> the line that made or took it first in this run."""
+        self._anew: set[str] = set()
+        """Ids of results that this run made anew."""
         self.began = 0.0
         self.step = 0
         self.check_seconds = 0.0
@@ -58,52 +69,70 @@ class Watch:
     @property
     def is_reading_data(self) -> bool:
         """Whether the pass that runs names data of its own (training, calibration, evaluation in it)."""
-        value = self.job.olive["passes"].get(self.current) or {}
-        settings = value[0] if isinstance(value, list) else value
-        return any(key.endswith("data_config") and item for key, item in settings.items())
+        return any(key.endswith("data_config") and item for key, item in self._settings.items())
+
+    @property
+    def _settings(self) -> dict[str, Any]:
+        """The parameters of the pass that runs, as its trial has them."""
+        choice = self.search.choice(self.pass_name) if self.search is not None else None
+        return find_choice(self.job.olive["passes"].get(self.pass_name) or {}, choice)
 
     # ------------------------------------------------------------------ passes
 
-    def begin_pass(self, name: str, pass_type: str) -> None:
+    def is_told(self, name: str) -> bool:
+        """Whether this pass is one that all trials share, and an earlier trial has told of it."""
+        return self.search is not None and self.search.is_shared(name) and name in self._lines.values()
+
+    def begin_pass(self, name: str, pass_type: str, began_with: str) -> None:
+        """`began_with` is Olive's id of the model that the pass is given."""
         import transformers
 
         release_memory()
-        self.current, self.reused_from, self.reason = name, "", ""
+        line = self.search.line(name) if self.search is not None else name
+        self.current, self.pass_name, self.reused_from, self.reason = line, name, "", ""
+        self._began_with = began_with
         # Not the clock: that may be set while the pass runs.
         self.began, self.step, self.check_seconds = time.monotonic(), 0, 0.0
         self.is_training = is_training(pass_type)
         names = list(self.job.pass_types)
         index = names.index(name) if name in names else len(names)
         # Olive lowers a type's name; the configuration's own spelling is shown.
-        shown = self.job.pass_types.get(name, pass_type)
-        self.reporter.emit(PassStarted(pass_name=name, pass_type=shown, index=index))
+        written = self.job.pass_types.get(name, ())
+        shown = next((kind for kind in written if kind.lower() == pass_type.lower()), pass_type)
+        self.reporter.emit(PassStarted(pass_name=line, pass_type=shown, index=index))
         # Olive's own seed does not cover the initialisation of LoRA's weights.
         transformers.set_seed(self.job.seed)
 
     def may_reuse(self, run_path: Path) -> bool:
         """Whether Olive may take the cache entry at `run_path`; clears away what must not be taken."""
+        if run_path.name in self._lines:
+            self.reused_from, self.reason = self.reporter.folder.path.name, f"the same as {self._lines[run_path.name]}"
+            return True
         made_by, problem = reuse.check_manifest(run_path)
         # What an earlier attempt of this very run has finished is not made again, even where the run began afresh.
         own = self.job.attempt > 1 and made_by == self.reporter.folder.path.name
-        if self.current in self.job.forced and not own:
+        if self.pass_name in self.job.forced and not own:
             self.reason = "a fresh run was asked for"
-        elif self.ran_anew:
+        elif self._began_with in self._anew:
             self.reason = "an earlier pass ran anew"
         elif made_by:
             self.reused_from = made_by
+            self.reason = f"same configuration, data, model and versions as {made_by}"
             return True
         else:
             self.reason = self._explain_first() if problem == reuse.FIRST_TIME else problem
         self._clear(run_path)
         run_path.mkdir(parents=True, exist_ok=True)
-        self.ran_anew = True
+        self._anew.add(run_path.name)
         return False
 
-    def finish_pass(self, name: str, run_path: Path, model_config: Any) -> None:
+    def finish_pass(self, run_path: Path, model_config: Any) -> None:
         """Take over what a pass made. Raises Broken where that is of no use: then nothing of it is kept."""
         reused = bool(self.reused_from)
         seconds = time.monotonic() - self.began - self.check_seconds
-        variant = describe_variant(self.job, name, model_config)
+        name = self.current
+        variant = describe_variant(self.job.base_model, self.pass_name, self._settings, model_config)
+        variant = replace(variant, from_pass=name)
         if not reused:
             self._check(variant)
             self._remember(run_path)
@@ -112,17 +141,19 @@ class Watch:
             reuse.link_tree(run_path / "models", artefact)
         self._note_variant(move_variant(variant, run_path / "models", artefact))
         self._note_lineage(name, run_path)
+        self._lines.setdefault(run_path.name, name)
+        if self.search is not None:
+            self.search.note_line(name)
         # Cache, workflow, "runs", result: what old runs leave behind is told from what this one still needs.
         self.reporter.folder.note_result(Path(*run_path.parts[-4:]).as_posix())
-        reason = f"same configuration, data, model and versions as {self.reused_from}" if reused else self.reason
-        self.reporter.emit(
-            PassFinished(pass_name=name, seconds=seconds, reused=reused, reason=reason, artefact=f"artefacts/{name}")
-        )
+        done = PassFinished(name, seconds, reused=reused, reason=self.reason, artefact=f"artefacts/{name}")
+        self.reporter.emit(done)
+        self.current = ""
 
     def _note_lineage(self, name: str, run_path: Path) -> None:
         """What each artefact was made of, by whom, and what it holds. Of what is never reused no hashes are known."""
         made_by = self.reused_from or self.reporter.folder.path.name
-        made_from = self.lineage[-1]["artefact"] if self.lineage else "base"
+        made_from = self._lines.get(self._began_with, "base")
         self.lineage.append(
             {
                 "artefact": name,
@@ -170,27 +201,35 @@ class Watch:
         if self._earlier is None:
             return reuse.FIRST_TIME
         run_id, inputs = self._earlier
-        told = explain_difference(inputs, self.job.inputs, self.current)
+        told = explain_difference(inputs, self.job.inputs, self.pass_name)
         return told or f"{run_id} was the same, but did not finish this pass, or its result is no longer in the cache"
 
-    def fail_pass(self, name: str, error: BaseException | None, text: str) -> None:
-        """Say why a pass failed. `text` is what was logged or raised, the newest last."""
+    def fail_pass(self, error: BaseException | None, text: str) -> None:
+        """Say why the pass failed. `text` is what was logged or raised, the newest last."""
+        name = self.current
+        if self.search is not None and self.search.is_shared(self.pass_name):
+            self.search.hopeless = True
         _, cause, remedy = explain(text)
         kind = type(error).__name__ if error else "OlivePassError"
         last = str(error).strip() if error else text.strip().rsplit("\n", 1)[-1]
         self.failure = f"Pass {name} failed: {last or kind}"[:2000]
         self.reporter.emit(PassFailed(pass_name=name, error=kind, message=self.failure, cause=cause, remedy=remedy))
+        self.current = ""
 
-    def discard(self, name: str, run_path: Path | None) -> None:
+    def discard(self, run_path: Path | None) -> None:
         """Take a broken result out of the cache, and the checkpoints that led to it: training begins anew next time."""
         if run_path is not None:
             self._clear(run_path)
-        drop_checkpoints(self.job.olive, (name,))
+        if self.search is not None and not self.search.is_shared(self.pass_name):
+            self.search.drop_checkpoints(self.pass_name)
+        else:
+            drop_checkpoints(self.job.olive, (self.pass_name,))
 
     def drop_entries(self) -> None:
-        """Take back from the cache what this run wrote: training was cut short, the artefacts are this run's alone."""
+        """Take back from the cache what this run wrote since training was cut short: that is this run's alone."""
         for path in self.entries:
-            self._clear(path)
+            if not reuse.has_manifest(path):
+                self._clear(path)
 
     def _clear(self, run_path: Path) -> None:
         """Delete a cache entry and what Olive measured on its model."""
@@ -198,6 +237,10 @@ class Watch:
         (run_path.parent.parent / "evaluations" / f"{run_path.name}.json").unlink(missing_ok=True)
 
     def _note_variant(self, variant: Variant) -> None:
+        if self.search is not None and not self.search.is_shared(self.pass_name):
+            if not self.search.is_output(self.pass_name):
+                return  # what a trial makes on its way is kept, and is no model of its own to be chosen
+            variant = replace(variant, name=self.search.label, parameters=dict(self.search.parameters))
         if variant.name in self.variants:
             variant = replace(variant, name=variant.from_pass)
         self.variants[variant.name] = variant
@@ -228,7 +271,8 @@ class Watch:
         self.reporter.notice("info", "sequences", text + ".")
         if self.job.phinb.get("loss_on") == "completion":
             trained, tokens = _count_tokens(train)
-            text = f"The loss is on the completion: {trained:,} of {tokens:,} tokens are trained on."
+            part = f"{write_part(trained, tokens, 'token')} {agree(trained, 'is', 'are')}"
+            text = f"The loss is on the completion: {part} trained on."
             self.reporter.notice("info", "loss_on", text)
 
     def log_metrics(self, step: int, logs: dict[str, Any]) -> None:
@@ -245,24 +289,3 @@ def _count_tokens(dataset: Any) -> tuple[int, int]:
         trained += sum(label != IGNORED for labels in batch["labels"] for label in labels)
         tokens += sum(map(sum, batch["attention_mask"]) if "attention_mask" in batch else map(len, batch["input_ids"]))
     return trained, tokens
-
-
-def describe_variant(job: Job, name: str, model_config: Any) -> Variant:
-    """What a pass made, as it lies in Olive's cache."""
-    values = model_config.to_json() if hasattr(model_config, "to_json") else dict(model_config)
-    config, kind = values.get("config", {}), str(values.get("type", "")).lower()
-    if adapter := config.get("adapter_path"):
-        return Variant("adapter", str(adapter), "adapter", name, base_path=job.base_model)
-    if kind == "onnxmodel":
-        path = Path(str(config["model_path"]))
-        precision = str(job.precisions.get(name, "")) or name
-        return Variant(
-            precision, str(path.parent if path.suffix == ".onnx" else path), "onnx", name, precision=precision
-        )
-    return Variant("merged", str(config["model_path"]), "merged", name)
-
-
-def move_variant(variant: Variant, models: Path, artefact: Path) -> Variant:
-    """The same, in the run's artefacts, if it lies in the cache's folder `models`."""
-    path = Path(variant.path)
-    return replace(variant, path=str(artefact / path.relative_to(models))) if path.is_relative_to(models) else variant

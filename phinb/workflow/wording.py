@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from phinb.data.wording import agree as agree
+from phinb.data.wording import write_count as write_count
+from phinb.data.wording import write_first as write_first
+from phinb.data.wording import write_part as write_part
+
 
 def write_clock(seconds: float) -> str:
     """1:14, 12:03, 1:02:03: for what ticks. Seconds are cut off, not rounded, as on any clock."""
@@ -34,11 +39,6 @@ def write_number(value: float) -> str:
 def write_loss(value: float) -> str:
     """Three figures that matter: 4.41, 0.0312, 12.3."""
     return f"{value:.3g}" if abs(value) < 0.1 else f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"
-
-
-def write_count(number: int, word: str, words: str = "") -> str:
-    """1 row, 12,400 tokens."""
-    return f"{number:,} {word if number == 1 else words or word + 's'}"
 
 
 def write_share(share: float) -> str:

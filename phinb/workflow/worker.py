@@ -13,15 +13,16 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Collection
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import psutil
-from filelock import FileLock, Timeout
 
 from phinb.errors import PhinbError
 from phinb.types import AttemptStarted, Preparing, RunFinished, WorkerLost
+from phinb.workflow.cache_lock import CacheLock, lock_run
 from phinb.workflow.checkpoints import drop_checkpoints
 from phinb.workflow.evaluation_only import clear_evaluations, report_evaluation
 from phinb.workflow.failures import explain
@@ -32,6 +33,7 @@ from phinb.workflow.process import UNWRITABLE, remember_worker
 from phinb.workflow.reporter import Control, Reporter, measure_resources
 from phinb.workflow.runner import read_config
 from phinb.workflow.store import RunFolder
+from phinb.workflow.trackers.tracking import Tracking
 from phinb.workflow.watch import RUN_AGAIN, Watch
 
 SETTLE_S = 3.0
@@ -47,15 +49,16 @@ def main(folder_path: str) -> int:
     reporter = Reporter(folder)
     with contextlib.suppress(OSError):
         remember_worker(folder, os.getpid())
+    tracking = Tracking(reporter)
     control = Control(
         reporter,
-        on_cancel=lambda: _leave_cancelled(reporter, began),
-        on_signal=lambda number: _leave_signalled(reporter, number),
+        on_cancel=lambda: _leave_cancelled(reporter, tracking, began),
+        on_signal=lambda number: _leave_signalled(reporter, tracking, number),
         on_gone=lambda: _leave(EXIT_GONE),
     )
     try:
         control.start()
-        status, message = _run(reporter, control)
+        status, message = _run(reporter, control, tracking)
     except PhinbError as error:
         reporter.notice("error", "cannot_start", error.message, error.hint)
         status, message = "failed", error.message
@@ -65,15 +68,17 @@ def main(folder_path: str) -> int:
         if code != "unknown":
             reporter.notice("error", code, cause, remedy)
         status, message = "failed", cause or f"{type(error).__name__}: {error}"
-    control.end()
     reporter.emit(measure_resources())
+    # Before the run is told to be over, so that whoever has waited for it finds all of it there.
+    tracking.finish(RunFinished(status=status, seconds=time.monotonic() - began, message=message))
+    control.end()
     reporter.emit(RunFinished(status=status, seconds=time.monotonic() - began, message=message))
     if not reporter.settle(SETTLE_S):
         return UNWRITABLE
     return 0 if status in ("succeeded", "stopped") else 1
 
 
-def _run(reporter: Reporter, control: Control) -> tuple[Any, str]:
+def _run(reporter: Reporter, control: Control, tracking: Tracking) -> tuple[Any, str]:
     """(status, message) of the whole run."""
     folder = reporter.folder
     record = folder.record
@@ -94,22 +99,18 @@ def _run(reporter: Reporter, control: Control) -> tuple[Any, str]:
         step = place(job, folder, Path(record.base))
         versions, seed = dict(job.inputs.versions), job.seed
         reporter.emit(AttemptStarted(attempt=attempt, pid=os.getpid(), versions=versions, seed=seed, resumed_from=step))
+        tracking.start(job.phinb["trackers"])
         told("loading Olive")
         return _run_olive(job, reporter, control)
     finally:
         lock.release()
 
 
-def _lock_cache(job: Job, told: Told) -> FileLock:
-    """One run at a time in a cache folder: a second one of the same inputs waits, and then finds the results."""
-    job.cache.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(job.cache.with_name(job.cache.name + ".lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
+def _lock_cache(job: Job, told: Told) -> CacheLock:
+    def wait() -> None:
         told("waiting for another run on the same model and data", None, None)
-        lock.acquire()
-    return lock
+
+    return lock_run(job.cache, job.olive, alone=job.search is not None, on_wait=wait)
 
 
 def _run_olive(job: Job, reporter: Reporter, control: Control) -> tuple[Any, str]:
@@ -144,12 +145,25 @@ def _run_olive(job: Job, reporter: Reporter, control: Control) -> tuple[Any, str
     if not job.olive["passes"]:
         reporter.folder.write_variants(watch.variants)
         return report_evaluation(job, reporter, "\n".join(listener.errors))
+    if watch.search is not None:
+        status, message = watch.search.judge(output, watch.failure, cut_short=watch.cut_short)
+    else:
+        status, message = _judge(output, watch)
+    if status != "failed":
+        _drop_copy(reporter.folder)
+    if status == "succeeded":
+        drop_checkpoints(job.olive)
+        if watch.search is not None:
+            watch.search.drop_checkpoints()
+    return status, message
+
+
+def _judge(output: Any, watch: Watch) -> tuple[Any, str]:
+    """(status, message) of a run without a search, which ends at the first pass that fails."""
     if watch.failure or not output.has_output_model():
         return "failed", watch.failure or "Olive produced no model and gave no reason; the log may tell."
-    _drop_copy(reporter.folder)
     if watch.cut_short:
         return "stopped", "Training was stopped early; what was trained is kept."
-    drop_checkpoints(job.olive)
     return "succeeded", ""
 
 
@@ -177,24 +191,29 @@ def _drop_copy(folder: RunFolder) -> None:
             path.unlink(missing_ok=True)
 
 
-def _leave_cancelled(reporter: Reporter, began: float) -> None:
+def _leave_cancelled(reporter: Reporter, tracking: Tracking, began: float) -> None:
     """Called in the control thread: the last word first, then the children, then this process, at once."""
     seconds = time.monotonic() - began
-    reporter.emit(RunFinished(status="cancelled", seconds=seconds, message="Cancelled by the user."))
-    _leave(130)
+    last = RunFinished(status="cancelled", seconds=seconds, message="Cancelled by the user.")
+    reporter.emit(last)
+    _leave(130, spared=tracking.leave(last))
 
 
-def _leave_signalled(reporter: Reporter, number: int) -> None:
+def _leave_signalled(reporter: Reporter, tracking: Tracking, number: int) -> None:
     name = signal.Signals(number).name
     cause = f"It was asked to end by signal {number} ({name}), as a machine that shuts down or `kill` does."
-    reporter.emit(WorkerLost(signal=number, exit_code=None, cause=cause))
-    _leave(128 + number)
+    last = WorkerLost(signal=number, exit_code=None, cause=cause)
+    reporter.emit(last)
+    _leave(128 + number, spared=tracking.leave(last))
 
 
-def _leave(code: int) -> None:
-    for child in psutil.Process().children(recursive=True):
-        with contextlib.suppress(psutil.Error):
-            child.kill()
+def _leave(code: int, spared: Collection[int] = ()) -> None:
+    """spared: children that end by themselves, and theirs."""
+    for child in psutil.Process().children():
+        if child.pid not in spared:
+            with contextlib.suppress(psutil.Error):
+                for member in (*child.children(recursive=True), child):
+                    member.kill()
     leave(code)
 
 

@@ -5,16 +5,14 @@ Wanted: within 25 % for LoRA, QLoRA, merge and int4. A ratio of 1.10 says that t
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-import psutil
 
 SAMPLE = Path(__file__).resolve().parents[2] / "sample_data"
 CASES: Mapping[str, dict[str, Any]] = {
@@ -92,31 +90,27 @@ def make_config(
 
 
 def watch_peaks(run: Any) -> dict[str, int]:
-    """Pass -> the highest resident memory of the run's worker while it ran, looked at every 10 ms, until it ended."""
+    """Pass -> the highest resident memory of the run's worker while it ran, in bytes, until it ended.
+
+    The kernel's own high-water mark (VmHWM), set back where a pass begins: what is looked at now and then has no peaks.
+    """
     from phinb.workflow.process import find_worker
     from phinb.workflow.store import RunFolder
 
-    current = [""]
-    peaks: dict[str, int] = {}
-    ended = threading.Event()
     worker = find_worker(RunFolder(run.folder))
-
-    def look() -> None:
-        while worker is not None and not ended.wait(0.01):
-            try:
-                rss = worker.memory_info().rss
-            except psutil.Error:
-                return
-            if current[0]:
-                peaks[current[0]] = max(peaks.get(current[0], 0), rss)
-
-    watcher = threading.Thread(target=look, daemon=True)
-    watcher.start()
+    assert worker is not None
+    process = Path(f"/proc/{worker.pid}")
+    current, peaks = "", dict[str, int]()
     while not (state := run.state).ended:
-        current[0] = next((name for name, item in state.passes.items() if item.status == "running"), "")
-        time.sleep(0.05)
-    ended.set()
-    watcher.join()
+        running = next((name for name, item in state.passes.items() if item.status == "running"), "")
+        with contextlib.suppress(OSError, ValueError):  # it ends
+            if running != current:
+                (process / "clear_refs").write_text("5")
+                current = running
+            status = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
+            if current and "VmHWM" in status:
+                peaks[current] = 1024 * int(status["VmHWM"].split()[0])
+        time.sleep(0.02)
     return peaks
 
 

@@ -99,6 +99,33 @@ def test_columns_say_what_they_hold(table: ComponentPage) -> None:
     assert "680 characters" in table.page.locator("tbody tr").nth(2).inner_text()
 
 
+def test_any_of_many_columns_is_found(page: Any, tmp_path: Path) -> None:
+    row = {f"feature_{number}": number for number in range(10_000)}
+    (tmp_path / "rows.jsonl").write_text((json.dumps(row) + "\n") * 3, encoding="utf-8")
+    loading = {"data_name": "json", "data_files": "rows.jsonl", "split": "train"}
+    view = RowsView(open_rows({"name": "train", "load_dataset_config": loading}, tmp_path), ("feature_9999",))
+
+    def answer(message: dict[str, Any]) -> dict[str, Any]:
+        view.receive(message)
+        return view.describe()
+
+    table = ComponentPage(page, "RowsTable", ("rows_table.js",), ("rows_table.css",), answer)
+    table.fill(view.describe())
+    heads = page.locator("thead tr:first-child th")
+    assert heads.count() == 51
+    assert heads.last.inner_text() == "feature_9999"
+    page.get_by_text("and 9,950 more").wait_for()
+    page.get_by_label("Find a column").fill("ture_777")
+    page.wait_for_function("() => document.querySelectorAll('thead tr:first-child th').length === 13")
+    assert heads.all_inner_texts() == [
+        "row",
+        "feature_777",
+        *(f"feature_777{digit}" for digit in range(10)),
+        "feature_9999",
+    ]
+    assert table.serious() == []
+
+
 def test_values_are_only_text(table: ComponentPage) -> None:
     dialogs: list[str] = []
     table.page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))

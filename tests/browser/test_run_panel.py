@@ -79,6 +79,10 @@ def test_a_bar_moves_and_the_losses_are_drawn(attached: Callable[..., Lab], trai
     assert lab.page.locator(".phinb-live .phinb-chart .phinb-eval").count() == 2
     samples = lab.page.locator(".phinb-live").get_by_role("group", name="Samples")
     assert samples.locator(".phinb-step").all_inner_texts() == ["step 20", "step 40"]
+    heights = samples.locator(".phinb-step").evaluate_all(
+        "nodes => nodes.map(node => node.getBoundingClientRect().height)"
+    )
+    assert max(heights) < 24, "each on one line"
     assert samples.locator(".phinb-answer").all_inner_texts() == ["joy", "fear "]
     assert lab.page.locator(".phinb-twin").is_hidden()
     colour = lab.page.locator(".phinb-live .phinb-loss").evaluate("node => getComputedStyle(node).stroke")

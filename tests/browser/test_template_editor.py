@@ -14,6 +14,7 @@ from phinb.config import Config, load_config
 from phinb.data.preview import open_scan
 from phinb.data.scan import Scan
 from phinb.errors import PhinbError
+from phinb.notebook.column_choice import read_wanted
 from phinb.notebook.template_view import describe_editor, editor_edits, note_answer
 from tests.browser.component_page import ComponentPage, open_page
 
@@ -37,17 +38,19 @@ ROW = {"phrase": "I walked <b>home</b>.", "tone": "joy", "Best Answer": "yes", "
 class Kernel:
     """What a preview panel does with the editor's messages."""
 
-    def __init__(self, folder: Path, text: str = CONFIG) -> None:
-        (folder / "rows.jsonl").write_text((json.dumps(ROW) + "\n") * 5, encoding="utf-8")
+    def __init__(self, folder: Path, text: str = CONFIG, row: dict[str, Any] | None = None) -> None:
+        (folder / "rows.jsonl").write_text((json.dumps(row or ROW) + "\n") * 5, encoding="utf-8")
         self.config: Config = load_config(text, folder=folder)
         self.scan: Scan = open_scan(self.config)
         self.tokenizer = self.scan.tally.tokenizer
         self.rows = self.scan.rows.page(0, 5)
         self.answers: dict[str, int] = {}
+        self.looking_for = ""
         self.said = ""
 
     def answer(self, message: dict[str, Any]) -> dict[str, Any]:
         self.answers = note_answer(self.answers, message)
+        self.looking_for = read_wanted(message, "looking_for", self.looking_for)
         try:
             columns = self.scan.rows.columns
             edits = editor_edits(self.config, message, columns, rows=self.rows, tokenizer=self.tokenizer)
@@ -59,7 +62,13 @@ class Kernel:
     def describe(self) -> dict[str, Any]:
         columns = self.scan.rows.columns
         return describe_editor(
-            self.config, "train", columns, rows=self.rows, tokenizer=self.tokenizer, answers=self.answers
+            self.config,
+            "train",
+            columns,
+            rows=self.rows,
+            tokenizer=self.tokenizer,
+            answers=self.answers,
+            looking_for=self.looking_for,
         )
 
     def value(self, key: str) -> Any:
@@ -174,6 +183,58 @@ def test_columns_are_chosen_by_keyboard(editor: ComponentPage, kernel: Kernel) -
     keyboard.press("Backspace")
     keyboard.press("Tab")
     assert not area(editor).evaluate("node => node === document.activeElement"), "Tab leaves where nothing is offered"
+
+
+@pytest.fixture
+def wide(page: Any, tmp_path: Path) -> tuple[ComponentPage, Kernel]:
+    """The editor of a table of ten thousand columns."""
+    row: dict[str, Any] = {"phrase": "I walked", "tone": "joy"} | {
+        f"feature_{number}": number for number in range(9_998)
+    }
+    kernel = Kernel(tmp_path, row=row)
+    shown = ComponentPage(page, "TemplateEditor", SCRIPTS, STYLES, kernel.answer)
+    shown.fill(kernel.describe())
+    return shown, kernel
+
+
+def test_any_of_ten_thousand_columns_is_typed_and_found(wide: tuple[ComponentPage, Kernel]) -> None:
+    editor, kernel = wide
+    chips = editor.page.locator(".phinb-chip")
+    assert chips.count() == 100
+    assert "and 9,900 more" in editor.page.locator(".phinb-finder").inner_text()
+    area(editor).press("Control+End")
+    keyboard = editor.page.keyboard
+    keyboard.type(" {feature_97", delay=30)
+    options = editor.page.locator("[role=option]")
+    # Those that begin with it come from the kernel: feature_97, _970 to _979, _9700 to _9799, up to a hundred in all.
+    wait_until(lambda: options.count() == 98, editor)
+    keyboard.type("34", delay=30)
+    wait_until(lambda: options.all_inner_texts()[0].startswith("feature_9734"), editor)
+    keyboard.press("Enter")
+    wait_until(lambda: kernel.template == "### {phrase}\n{tone} {feature_9734}", editor)
+    assert marked(editor)[-1] == ("field", "{feature_9734}")
+    # What was looked for is over with the choice.
+    wait_until(lambda: chips.count() == 100, editor)
+    keyboard.type("{feature_9999}")
+    wait_until(lambda: marked(editor)[-1] == ("unknown", "{feature_9999}"), editor)
+    editor.page.get_by_label("Find a column").fill("ture_123")
+    wait_until(lambda: chips.count() == 11, editor)
+    chips.nth(0).click()
+    wait_until(lambda: "{feature_123}" in str(kernel.template), editor)
+    editor.page.get_by_label("Find a column").fill("nowhere")
+    editor.page.get_by_text("No column is called so.").wait_for()
+    assert editor.serious() == []
+
+
+def test_one_of_ten_thousand_columns_becomes_a_turn(wide: tuple[ComponentPage, Kernel]) -> None:
+    editor, kernel = wide
+    editor.page.get_by_label("Text from").select_option("turns")
+    editor.page.get_by_label("user", exact=True).wait_for()
+    editor.page.get_by_label("Find a column").fill("feature_9734")
+    wait_until(lambda: editor.page.locator("option[value=feature_9734]").count() == 3, editor)
+    editor.page.get_by_label("user", exact=True).select_option("feature_9734")
+    wait_until(lambda: "{feature_9734}" in str(kernel.template), editor)
+    assert "not there" not in editor.page.locator(".phinb-turns").inner_text()
 
 
 def test_columns_are_clicked_and_dragged_into_the_text(editor: ComponentPage, kernel: Kernel) -> None:

@@ -189,6 +189,8 @@ def test_all_problems_at_once(valid: str) -> None:
         ("{row.text}", False),
         ('{"text": "{phrase}"}', False),
         ("no column at all", False),
+        ('{ "text": "{phrase}"}', False),
+        ("{ phrase.text }", False),
     ],
 )
 def test_templates(template: str, good: bool) -> None:
@@ -201,6 +203,16 @@ def test_templates(template: str, good: bool) -> None:
         assert template.format(**row)
 
 
+@pytest.mark.parametrize("name", [" phrase ", "phrase ", " ", " 7"])
+def test_a_column_may_have_blanks_at_its_ends(name: str) -> None:
+    """As str.format has it. Only the rows tell whether it is a slip: it is a warning."""
+    findings = Findings(Node({}), load_schema())
+    check_template(findings, Node({"text_template": Node(f"{{{name}}}!")}))
+    assert f"{{{name}}}!".format(**{name: "joy"}) == "joy!"
+    assert [(one.severity, one.code) for one in findings.problems] == [("warning", "blank_in_name")]
+    assert "unless the column is called so" in findings.problems[0].hint
+
+
 def test_bounds_admit_what_their_words_say() -> None:
     share = Bounds(0, 1, open_high=True)
     assert [share.admits(value) for value in (0, 0.5, 1, -0.1)] == [True, True, False, False]
@@ -209,14 +221,23 @@ def test_bounds_admit_what_their_words_say() -> None:
     assert not Bounds(1).admits(float("nan"))
 
 
+def test_trackers_are_the_three_and_no_others(plain: dict[str, Any]) -> None:
+    trackers = ["mlflow", "tensorboard", "wandb"]
+    before = load_config(json.dumps(plain)).problems
+    assert len(load_config(json.dumps({**plain, "phinb": {"trackers": trackers}})).problems) == len(before)
+    problem = told({**plain, "phinb": {"trackers": ["mlflow", "wandbb"]}}, "wrong_type")
+    assert (problem.severity, problem.path) == ("error", "phinb.trackers")
+
+
 @pytest.mark.parametrize(
-    ("key", "value"),
-    [("trackers", ["mlflow"])],
+    ("report", "twice"), [("mlflow", 1), (["wandb", "mlflow"], 1), ("all", 1), ("wandb", 0), ("none", 0), (None, 0)]
 )
-def test_what_has_no_effect_yet_is_an_error_and_not_silence(plain: dict[str, Any], key: str, value: object) -> None:
-    problem = told({**plain, "phinb": {key: value}}, "not_carried_out")
-    assert problem.severity == "error"
-    assert problem.path == f"phinb.{key}"
+def test_a_tracker_that_the_trainer_tells_as_well_is_told(plain: dict[str, Any], report: object, twice: int) -> None:
+    plain["passes"]["lora"]["training_args"]["report_to"] = report
+    plain["phinb"] = {"trackers": ["mlflow", "tensorboard"]}
+    found = [problem for problem in load_config(json.dumps(plain)).problems if problem.code == "tracked_twice"]
+    assert len(found) == twice
+    assert all(problem.severity == "warning" and "training_args.report_to" in problem.path for problem in found)
 
 
 SECRETS = {

@@ -52,7 +52,6 @@ OWN_RULES: dict[tuple[str, str], str] = {
     ("unknown_key", "lr_scheduler_kwargs"): "a schedule without options drops them without a word",
     ("unknown_key", "gradient_checkpointing_kwargs"): "torch hands it to the layers, which drop it",
     ("unknown_key", "activation_checkpointing_kwargs"): "torch hands it to the layers, which drop it",
-    ("bad_template", "text_template"): "no column's name ends in a blank",
     ("bad_choice", "int4_accuracy_level"): "true is no level; it counts as 1",
     (
         "wrong_type",

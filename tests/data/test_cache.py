@@ -60,7 +60,7 @@ def test_what_a_worker_leaves_is_listed_too(home: Path) -> None:
     )
     subprocess.run([sys.executable, "-c", code], cwd=home, env=worker_environment(), check=True, capture_output=True)
     (copy,) = cached_copies()
-    assert copy.source == "csv: 1 rows of phrase, tone"
+    assert copy.source == "csv: 1 row of phrase, tone"
     assert len(list(copy.path.glob("*.arrow"))) == 2
     assert delete_cached() > 0
     assert cached_copies() == []

@@ -447,7 +447,7 @@ def test_special_tokens_in_the_rows(look: Look, rows: Rows, tokenizer: Tokenizer
     changed = [*rows]
     changed[4] = {**rows[4], "phrase": f"He said {tokenizer.eos} and left."}
     problem = the("special_in_rows", look(changed, tokenizer))
-    assert "1 of the first 360 rows have <|endoftext|> in their values (first: row 5)" in problem.message
+    assert "1 of the first 360 rows has <|endoftext|> in its values (row 5)" in problem.message
 
 
 def test_an_answer_that_the_prompt_gives_away(look: Look, rows: Rows, tokenizer: Tokenizer) -> None:
@@ -545,7 +545,7 @@ def test_rows_that_are_also_in_the_test_set(look: Look, rows: Rows, tokenizer: T
 def test_empty_rows(look: Look, rows: Rows, tokenizer: Tokenizer) -> None:
     mixed = [{"phrase": row["phrase"] + str(tokenizer.eos)} for row in rows] + [{"phrase": ""}]
     params = {"text_template": "{phrase}", "add_special_tokens": False}
-    assert "1 of 361 rows have no text" in the("empty_rows", look(mixed, tokenizer, **params)).message
+    assert "1 of 361 rows has no text" in the("empty_rows", look(mixed, tokenizer, **params)).message
 
 
 def test_what_joining_loses(look: Look, rows: Rows, tokenizer: Tokenizer) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from itertools import permutations
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -82,6 +83,68 @@ def test_grouped_batches_are_a_mean_over_draws_of_the_trainer() -> None:
         order = transformers.get_length_grouped_indices(lengths, 8)
         drawn.append(pad_batches([lengths[index] for index in order], 4))
     assert shares(lengths, 4, accumulation=2)["grouped"] == pytest.approx(np.mean(drawn), abs=0.004)
+
+
+@pytest.mark.parametrize(("lengths", "size"), [([3, 9, 1, 4, 4], 2), ([7, 1, 30, 2, 5, 6, 9], 4)])
+def test_a_last_batch_that_is_dropped_counts_for_nothing(lengths: list[int], size: int) -> None:
+    whole = len(lengths) // size * size
+    real, widths = [], []
+    for order in permutations(lengths):
+        batches = [order[start : start + size] for start in range(0, whole, size)]
+        real.append(sum(order[:whole]))
+        widths.append(sum(max(batch) * len(batch) for batch in batches))
+    found = shares(lengths, size, drops_last=True, sampling="sequential")
+    assert found["random"] == pytest.approx(1 - np.mean(real) / np.mean(widths))
+    assert found["configured"] == pytest.approx(pad_batches(lengths[:whole], size))
+    assert found["max"] == pytest.approx(1 - sum(lengths[:whole]) / (50 * whole))
+    assert found != shares(lengths, size, sampling="sequential")
+    assert shares(lengths, len(lengths) + 1, drops_last=True) == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sampling", ["sequential", "random", "group_by_length"])
+@pytest.mark.parametrize("drops_last", [False, True])
+def test_the_trainers_own_batches_hold_as_much_padding(tmp_path: Path, sampling: str, drops_last: bool) -> None:
+    """transformers.Trainer's data loader itself: 101 sequences in batches of 4, many epochs of it."""
+    transformers = pytest.importorskip("transformers")
+    torch = pytest.importorskip("torch")
+    draw = random.Random(4)
+    lengths = [draw.randint(1, 40) for _ in range(100)] + [2000]  # in order, the last batch would be wide
+
+    class Rows(torch.utils.data.Dataset):
+        def __len__(self) -> int:
+            return len(lengths)
+
+        def __getitem__(self, index: int) -> dict[str, list[int]]:
+            return {"input_ids": [1] * lengths[index]}
+
+    arguments = transformers.TrainingArguments(
+        output_dir=str(tmp_path),
+        per_device_train_batch_size=4,
+        train_sampling_strategy=sampling,
+        dataloader_drop_last=drops_last,
+        remove_unused_columns=False,
+        use_cpu=True,
+        report_to=[],
+    )
+    trainer = transformers.Trainer(
+        model=torch.nn.Linear(1, 1),
+        args=arguments,
+        train_dataset=Rows(),
+        data_collator=lambda rows: {"sizes": torch.tensor([len(row["input_ids"]) for row in rows])},
+    )
+    real = width = 0
+    for epoch in range(400):
+        transformers.set_seed(epoch)
+        for batch in trainer.get_train_dataloader():
+            sizes = batch["sizes"].tolist()
+            real += sum(sizes)
+            width += max(sizes) * len(sizes)
+    expected = 1 - real / width
+    found = shares(lengths, 4, sampling=sampling, drops_last=drops_last)["configured"]
+    assert found == pytest.approx(expected, abs=1e-9 if sampling == "sequential" else 0.02)
+    if drops_last and sampling == "sequential":
+        assert shares(lengths, 4, sampling=sampling)["configured"] != pytest.approx(expected, abs=0.02)
 
 
 def test_nothing_is_no_padding() -> None:

@@ -80,7 +80,7 @@ def test_cut_rows_are_told_at_their_line(folder: Path) -> None:
 def test_what_is_held_out_is_told_and_not_counted_as_steps(folder: Path) -> None:
     found = preview(load_config(write(folder, TEXT % ',\n  "phinb": {"eval_split": 0.5}')))
     assert found.stats.steps_per_epoch == 2  # 10 sequences
-    assert "10 of the 20 sequences are held out" in next(p.message for p in found.problems if p.code == "held_out")
+    assert "10 of 20 sequences are held out" in next(p.message for p in found.problems if p.code == "held_out")
 
 
 def test_who_stops_the_counting_gets_the_rows_so_far(folder: Path) -> None:
@@ -173,6 +173,7 @@ def test_no_sequences_is_an_error_with_the_way_out(
     [
         ({"text_template": "{frase}"}, "unknown_field", "error"),
         ({"text_template": None}, "unknown_column", "error"),
+        ({"text_template": ""}, "template_empty", "error"),
         ({"chat_template": True}, "unknown_column", "error"),
         ({"max_seq_len": "many"}, "bad_value", "error"),
         ({"stride": 3, "strategy": "window"}, "bad_value", "error"),
@@ -188,12 +189,25 @@ def test_guards(params: Any, code: str, severity: str, tokenizer: Tokenizer, fol
     assert found.sequences == ()
 
 
+def test_an_empty_template_is_told_with_what_olive_takes_instead(tokenizer: Tokenizer, folder: Path) -> None:
+    problem = show(tokenizer, folder, text_template="").problems[0]
+    assert problem.message == (
+        "The template is empty: Olive takes the text of the column text instead (text_cols), "
+        "and no column has the name text."
+    )
+    assert 'Write a template, for example "{phrase} {tone}".' in problem.hint
+    found = show(tokenizer, folder, text_template="", text_cols=["phrase", "tone"], strategy="line-by-line")
+    told = next(one for one in found.problems if one.code == "template_empty")
+    assert (told.severity, found.ok, found.stats.sequences) == ("warning", True, 20)
+    assert "takes the text of the columns phrase, tone instead" in told.message
+
+
 def test_values_that_are_nothing_are_told(tokenizer: Tokenizer, folder: Path) -> None:
     with (folder / "rows.json").open("a", encoding="utf-8") as file:
         file.write('{"phrase": "x", "tone": null}\n')
     found = show(tokenizer, folder, strategy="line-by-line")
     assert found.problems[0].code == "missing_values"
-    assert 'no value in 1 of 21 rows (first: row 21): their text says "None"' in found.problems[0].message
+    assert 'no value in 1 of 21 rows (row 21): its text says "None"' in found.problems[0].message
     assert found.stats.sequences == 21
 
 

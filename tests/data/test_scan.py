@@ -231,8 +231,8 @@ def test_values_that_are_nothing_are_counted(tokenizer: Tokenizer, tmp_path: Pat
     assert scan.problems == []
     scan.run()
     words = [problem.message for problem in scan.problems]
-    assert "no value in 1 of 1502 rows (first: row 1502)" in words[0]
-    assert "no value in 2 of 1502 rows (first: row 1501)" in words[1]
+    assert "no value in 1 of 1,502 rows (row 1502): its text" in words[0]
+    assert "no value in 2 of 1,502 rows (first: row 1501)" in words[1]
 
 
 def test_one_long_row_after_another_is_taken_by_itself(tokenizer: Tokenizer) -> None:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from phinb.data.encoder import Encoder
 from phinb.data.recipe import Recipe, check_recipe, read_recipe
 from phinb.data.scan import Scan
 from phinb.data.sequences import trace
@@ -52,10 +53,14 @@ def test_a_token_comes_from_the_field_with_most_of_its_characters(data: st.DataO
     template = data.draw(st.lists(st.sampled_from(["{a}", "{b}", " ", "the", "=>"]), min_size=1).map("".join))
     recipe = Recipe(text_template=template, add_special_tokens=data.draw(st.booleans()))
     written, stretches = trace_text(row, recipe, tokenizer)
-    found = trace(row, 7, recipe, tokenizer)
+    found = trace(row, 7, recipe, Encoder(tokenizer))
+    ids, spans, trained = found.take(0, len(found.ids))
     encoding = tokenizer.encode(written)
-    assert found.ids == encoding.ids
-    for (start, end), span in zip(encoding.offsets, found.spans, strict=True):
+    assert (found.ids, ids) == (encoding.ids, encoding.ids)
+    begin = data.draw(st.integers(0, len(ids)))
+    end = data.draw(st.integers(begin, len(ids)))
+    assert found.take(begin, end) == (ids[begin:end], spans[begin:end], trained[begin:end])
+    for (start, end), span in zip(encoding.offsets, spans, strict=True):
         shares = [(max(0, min(end, one.end) - max(start, one.start)), at) for at, one in enumerate(stretches)]
         most, at = max(shares, default=(0, 0))
         name = stretches[at].field if most else TEMPLATE

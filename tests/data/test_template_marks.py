@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phinb.data.template import check_template, fields
-from phinb.data.template_marks import find_marks, find_unused
+from phinb.data.template_marks import find_marks, find_used
 from phinb.errors import PhinbError
 
 COLUMNS = ("phrase", "tone", "Best Answer")
@@ -71,9 +71,9 @@ def test_marks_and_checks_agree(template: str) -> None:
     assert set(named) == {mark.column for mark in marks if mark.kind in ("field", "unknown")}
 
 
-def test_unused_columns() -> None:
-    assert find_unused("{phrase} {{tone}} {", COLUMNS) == ("tone", "Best Answer")
-    assert find_unused("{Best Answer!r}{tone}", COLUMNS) == ("phrase",)
+def test_columns_that_are_named() -> None:
+    assert find_used("{phrase} {{tone}} {") == {"phrase"}
+    assert find_used("{Best Answer!r}{tone}") == {"Best Answer", "tone"}
 
 
 def test_a_text_that_is_no_template_is_not_gone_through_for_ever() -> None:

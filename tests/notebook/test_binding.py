@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from IPython.utils.capture import capture_output
 
 from phinb.config import Config, load_config
 from phinb.errors import PhinbError
@@ -74,6 +75,42 @@ def test_what_is_somebody_elses_is_not_changed(shell: Shell) -> None:
     file = binding_of(shell.ip, "", load_config(GOOD), cells_of(shell.ip))
     with pytest.raises(PhinbError, match="A file is not changed here"):
         file.edit(Edit("set", RANK, 16))
+
+
+@pytest.mark.parametrize(
+    ("lose", "told", "way_back"),
+    [
+        ("del emotion", "emotion is deleted", "cell"),
+        ("emotion = 1", "no configuration", "cell"),
+        ("import phinb; emotion = phinb.load_config(emotion.text)", "something else by now", "line"),
+    ],
+)
+def test_the_hint_about_a_lost_variable_works(shell: Shell, lose: str, told: str, way_back: str) -> None:
+    """It is followed to the letter, and the next change goes through."""
+    cell = f"%%olive_config emotion\n{GOOD}"
+    with capture_output():
+        shell.ip.run_cell(cell, cell_id="a")
+    binding = binding_of(shell.ip, "emotion", shell.ip.user_ns["emotion"], cells_of(shell.ip))
+    shell.ip.run_cell(lose)
+    with pytest.raises(PhinbError, match=told) as caught:
+        binding.edit(Edit("set", RANK, 16))
+    again = {"cell": "Run the %%olive_config emotion cell again.", "line": "%olive_config emotion shows it."}
+    assert caught.value.hint == again[way_back]
+    with capture_output() as captured:
+        shell.ip.run_cell(cell if way_back == "cell" else "%olive_config emotion", cell_id="a")
+    assert captured.outputs, captured.stderr
+    # Where there are panels, the magic opens one, which takes the binding up.
+    assert binding_of(shell.ip, "emotion", shell.ip.user_ns["emotion"], cells_of(shell.ip)) is binding
+    binding.edit(Edit("set", RANK, 16))
+    assert rank(binding) == 16
+
+
+def test_a_variable_that_no_cell_holds_is_made_again_by_its_own(shell: Shell) -> None:
+    binding = bind(shell)
+    del shell.ip.user_ns["emotion"]
+    with pytest.raises(PhinbError, match="deleted") as caught:
+        binding.check()
+    assert caught.value.hint == "Run the cell that makes emotion again, then this one."
 
 
 def test_a_panel_that_has_left_keeps_what_it_showed(shell: Shell) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,9 +12,10 @@ from typing import Any
 import pytest
 from IPython.utils.capture import capture_output
 
-from phinb.config import Config
+from phinb.config import Config, load_config
 from phinb.notebook.cells import cells_of
 from phinb.notebook.config_panel import ConfigPanel
+from phinb.notebook.open_previews import previews_of
 from phinb.notebook.preview_panel import PreviewPanel
 from phinb.notebook.preview_tokens import piece_text
 from tests.notebook.conftest import Shell
@@ -235,6 +237,130 @@ def test_data_that_change_on_disk_are_counted_anew(drive: Callable[..., Driver])
     driver.wait()
     assert driver.widget.state["failed"]
     assert any("does not exist" in card["title"] for card in driver.widget.state["cards"])
+
+
+def write_rows(*phrases: str) -> None:
+    text = "".join(json.dumps({"phrase": phrase, "tone": "joy"}) + "\n" for phrase in phrases)
+    Path("rows.jsonl").write_text(text, encoding="utf-8")
+
+
+def test_data_that_a_cell_changes_are_counted_anew_after_it(drive: Callable[..., Driver]) -> None:
+    """Nobody touches the panel."""
+    driver = drive()
+    driver.shell.ip.run_cell("1 + 1")
+    assert driver.said == ""
+    driver.shell.ip.run_cell(
+        'from pathlib import Path; Path(\'rows.jsonl\').write_text(\'{"phrase": "x", "tone": "y"}\')'
+    )
+    assert "changed on disk" in driver.said
+    driver.wait()
+    assert driver.widget.state["told"].startswith("1 row → 1 sequence")
+    driver.panel.close()
+    write_rows("a", "b")
+    driver.shell.ip.run_cell("1 + 1")
+    assert driver.widget.state["told"].startswith("1 row → 1 sequence"), "a closed panel looks no more"
+
+
+def test_a_file_that_a_pattern_finds_later_is_noticed(drive: Callable[..., Driver]) -> None:
+    driver = drive(CONFIG.replace('"rows.jsonl"', '"rows*.jsonl"'))
+    before = driver.panel._counting.preview.stats.rows
+    Path("rows2.jsonl").write_text(json.dumps({"phrase": "x", "tone": "joy"}) + "\n", encoding="utf-8")
+    driver.shell.ip.run_cell("1 + 1")
+    driver.wait()
+    assert driver.panel._counting.preview.stats.rows == before + 1
+
+
+def test_a_run_of_other_rows_than_the_panel_shows_says_so(drive: Callable[..., Driver]) -> None:
+    driver = drive()
+    previews = previews_of(driver.shell.ip)
+    assert previews.look_before_run(driver.config) == ""
+    write_rows("quite another")
+    other = load_config(CONFIG)
+    assert previews.look_before_run(other) == "", "it is no preview of that one"
+    told = previews.look_before_run(driver.config)
+    assert told.startswith("The data of train have changed on disk since they were previewed")
+    driver.wait()
+    assert driver.widget.state["told"].startswith("1 row → 1 sequence")
+    assert previews.look_before_run(driver.config) == ""
+
+
+@pytest.mark.slow
+def test_the_magic_that_starts_a_run_says_it_in_its_cell(drive: Callable[..., Driver]) -> None:
+    driver = drive()
+    write_rows(*["a row that the panel has not seen"] * 12)
+    text = driver.shell.text("%olive_run emotion --until lora")
+    assert "The data of train have changed on disk since they were previewed" in text
+    assert "12 training sequences" in text
+
+
+def test_data_that_change_while_they_are_counted_are_counted_once_more_and_then_it_is_said(
+    drive: Callable[..., Driver],
+) -> None:
+    driver = drive()
+    panel = driver.panel
+    for phrases, told in ((("a", "b"), "2 rows"), (("a", "b", "c"), "2 rows")):
+        write_rows(*phrases)
+        panel._hear_count(panel._counting)  # as at the end of a count
+        driver.wait()
+        assert driver.widget.state["told"].startswith(told)
+    assert "changed on disk again" in driver.said
+    driver.send(action="show", order="data", position=1)
+    driver.wait()
+    assert driver.widget.state["told"].startswith("3 rows")
+
+
+def test_ten_thousand_columns_are_not_sent(drive: Callable[..., Driver]) -> None:
+    row = {"phrase": "x", "tone": "joy"} | {f"feature_{number}": number for number in range(9_998)}
+    driver = drive(rows=[row] * 8)
+    driver.send(action="rows")
+    sent = len(json.dumps([driver.widget.template, driver.widget.rows]))
+    assert sent < 120_000
+    assert driver.widget.template["more"] == "and 9,900 more"
+    assert driver.widget.rows["more_columns"] == "and 9,950 more"
+    assert [column["name"] for column in driver.widget.rows["columns"]][:2] == ["phrase", "tone"]
+    driver.send(action="template", name="train", view="v", version=1, looking_for="FEATURE_777")
+    names = [column["name"] for column in driver.widget.template["columns"]]
+    assert names == ["phrase", "tone", "feature_777", *(f"feature_777{digit}" for digit in range(10))]
+    assert driver.widget.template["more"] == ""
+    driver.send(action="rows", columns="feature_9997")
+    assert [column["name"] for column in driver.widget.rows["columns"]] == ["phrase", "tone", "feature_9997"]
+    driver.send(
+        action="template", name="train", view="v", version=2, text="{phrase} {feature_9996} {feature_9999}{tone}"
+    )
+    driver.wait()
+    kinds = [kind for _, _, kind in driver.widget.template["marks"]]
+    assert kinds == ["field", "field", "unknown", "field"]
+    (problem,) = driver.widget.template["problems"]
+    assert len(json.dumps(problem)) < 2000
+
+
+SINGULAR = re.compile(
+    r"(?<![\d,.])1 (?!(of|more)\b)(?:\w+ )?(rows|sequences|tokens|columns|values|problems|steps|labels)\b|\(rows 1\)"
+)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"max_seq_len": 8},
+        {"strategy": "join"},
+        {"strategy": "join", "max_seq_len": 4},
+        {"max_seq_len": 30, "pad_to_max_len": True},
+    ],
+)
+def test_one_of_a_thing_is_said_in_the_singular(drive: Callable[..., Driver], params: dict[str, Any]) -> None:
+    """In the panel, in its static twin, and in the figures."""
+    config = json.loads(CONFIG)
+    config["data_configs"][0]["pre_process_data_config"] |= params
+    for rows in ([{"phrase": "x", "tone": "joy"}], [{"phrase": "x y z", "tone": None}, {"phrase": "", "tone": "y"}]):
+        driver = drive(json.dumps(config), rows=rows)
+        driver.send(action="rows")
+        driver.send(action="rows", query="x")
+        state = [driver.widget.state, driver.widget.numbers, driver.widget.rows, driver.widget.sequence]
+        told = json.dumps(state, ensure_ascii=False) + json.dumps(driver.panel._bundle(), ensure_ascii=False)
+        assert not [found[0] for found in SINGULAR.finditer(told)], SINGULAR.search(told)
+        driver.panel.close()
 
 
 def test_going_on_twice_counts_once(drive: Callable[..., Driver]) -> None:

@@ -71,10 +71,10 @@ def test_a_search_that_takes_long_goes_on_when_it_is_asked_to(view: RowsView, mo
     monkeypatch.setattr(rows_view, "WITHIN_S", 60.0)
     monkeypatch.setattr(rows_view, "MOST_FOUND", 1000)
     view.receive({"action": "rows", "further": True})
-    assert view.describe()["told"] == "Found in 1000 rows among the first 1,000 rows."
+    assert view.describe()["told"] == "Found in 1,000 rows among the first 1,000 rows."
     monkeypatch.setattr(rows_view, "MOST_FOUND", 10_000)
     view.receive({"action": "rows", "further": True})
-    assert view.describe()["told"] == "Found in 2500 rows among all 2,500 rows."
+    assert view.describe()["told"] == "Found in 2,500 rows among all 2,500 rows."
 
 
 def test_columns_are_told_of_as_many_rows_as_were_looked_at(view: RowsView) -> None:

@@ -12,6 +12,7 @@ from phinb.config import Config
 from phinb.errors import ConfigError
 from phinb.models.references import resolve_model
 from phinb.models.shape import ModelShape, read_shape
+from phinb.types import Edit
 from phinb.workflow import advice as advice_module
 from phinb.workflow.advice import Advice, advise, apply_advice, total_gain
 from phinb.workflow.machine_speed import find_speed
@@ -81,6 +82,51 @@ def test_grouping_is_expected_to_gain_what_the_padding_says(make_config: MakeCon
     assert ask(config, shape)["grouping"].gain == pytest.approx(expected)
 
 
+SIZES = {**SPEED, "float32+small": 6e-3, "bfloat16+small": 5e-3, "tokens": 256.0, "small_tokens": 64.0}
+"""Of 256 tokens 0.77 s, of 64 tokens 0.38 s: 0.26 s of a pass are the weights'."""
+
+
+def test_batches_that_are_summed_up_are_taken_at_once(make_config: MakeConfig, shape: ModelShape) -> None:
+    accumulated = {f"{ARGUMENTS}per_device_train_batch_size": 1, f"{ARGUMENTS}gradient_accumulation_steps": 4}
+    config = make_config({**accumulated, PADS: False})
+    found = ask(config, shape, speed=SIZES)["accumulation"]
+    assert found.fix is not None
+    effective = config.edit(*found.fix.edits).effective()
+    assert effective[f"{ARGUMENTS}per_device_train_batch_size"].value == 4
+    assert effective[f"{ARGUMENTS}gradient_accumulation_steps"].value == 1
+    load = read(config)[0]
+    assert load.mean_width is not None
+    assert load.merged_random is not None
+    assert load.mean_width < load.merged_random, "four together are as wide as the longest"
+    now, then = 4 * (0.256 + 0.002 * load.mean_width), 0.256 + 0.002 * 4 * load.merged_random
+    assert found.gain == pytest.approx(1 - then / now, rel=1e-6)
+    assert "grouping" in ask(config, shape, speed=SIZES), "what is left of padding then"
+    assert "accumulation" not in ask(config, shape, speed=SPEED), "it was not measured"
+    assert "accumulation" not in ask(config, shape, speed=SIZES, memory=700_000_000)
+    assert "accumulation" not in ask(make_config({PADS: False}), shape, speed=SIZES)
+
+
+@pytest.mark.slow
+def test_at_once_or_summed_up_the_same_is_learnt_but_for_the_weight_of_a_batch(
+    make_config: MakeConfig, quick: None, tmp_path: Path
+) -> None:
+    """Of rows of one length nothing differs. Without dropout, whose draws depend on the shape of a batch."""
+    text = '{"phrase": "I love you so much", "tone": "joy"}\n{"phrase": "I fear you so much", "tone": "fear"}\n'
+
+    def train(batch: int, accumulation: int, rows: str) -> list[float]:
+        arguments = {"per_device_train_batch_size": batch, "gradient_accumulation_steps": accumulation}
+        config = make_config({**{f"{ARGUMENTS}{key}": value for key, value in arguments.items()}, PADS: False})
+        config = config.edit(Edit("set", "passes.lora.lora_dropout", 0.0))
+        if rows:
+            (tmp_path / "train.jsonl").write_text(rows, encoding="utf-8")
+        run = phinb.run(config, until="lora")
+        assert run.state.status == "succeeded", run.log_tail()
+        return [metric.values["loss"] for metric in run.state.metrics if "loss" in metric.values]
+
+    assert train(1, 4, text * 20) == pytest.approx(train(4, 1, text * 20), rel=1e-4)
+    assert train(1, 4, "") == pytest.approx(train(4, 1, ""), rel=1e-2)
+
+
 def test_a_batch_of_one_has_nothing_to_group(make_config: MakeConfig, shape: ModelShape) -> None:
     assert "grouping" not in ask(make_config({PADS: False, f"{ARGUMENTS}per_device_train_batch_size": 1}), shape)
 
@@ -115,8 +161,12 @@ def test_checkpointing_stays_where_memory_is_short(make_config: MakeConfig, shap
     assert "checkpointing" not in ask(config, shape, memory=900_000_000)
 
 
-def test_short_memory_is_met_by_parts_of_the_same_batch(make_config: MakeConfig, shape: ModelShape) -> None:
+def test_short_memory_is_met_by_parts_of_the_same_batch(
+    make_config: MakeConfig, shape: ModelShape, tmp_path: Path
+) -> None:
     config = make_config({f"{ARGUMENTS}per_device_train_batch_size": 512, PADS: False})
+    rows = tmp_path / "train.jsonl"
+    rows.write_text(rows.read_text(encoding="utf-8") * 10, encoding="utf-8")
     found = ask(config, shape, memory=900_000_000)["memory"]
     assert found.fix is not None
     effective = config.edit(*found.fix.edits).effective()

@@ -325,6 +325,9 @@ def test_runs_that_start_at_once_do_not_disturb_each_other(
     second.wait(20)
     assert results_of(runs[0]) == results_of(runs[2]) == undisturbed(expected, config)
     assert results_of(runs[1])["adapter"] != results_of(runs[0])["adapter"]
+    waited = [any("waiting for another run" in getattr(one, "what", "") for one in run.events()) for run in runs]
+    assert not waited[1], "it shares no result with them"
+    assert waited[0] or waited[2]
     reused = [[item.reused for item in run.state.passes.values()] for run in (runs[0], runs[2])]
     assert sorted(reused) == [[False] * 3, [True] * 3], "one of the two made it, the other took it"
     note("the same run twice at once", runs[2].state.status, "nothing")

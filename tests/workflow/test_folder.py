@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import phinb
 from phinb.errors import PhinbError
-from phinb.types import EVENT_TYPES, Notice, RunState, Variant
+from phinb.types import EVENT_TYPES, Notice, RunState, Variant, WorkerLost
 from phinb.workflow import process
 from phinb.workflow.event_lines import decode_event
 from phinb.workflow.process import describe_death, find_process, note_process
@@ -130,6 +130,15 @@ def test_a_folder_that_is_gone_is_not_made_again(tmp_path: Path) -> None:
     folder.path.mkdir()
     assert reporter.settle(2.0)
     assert [event.type for event in folder.read_events()[0]] == ["notice"]
+
+
+def test_nothing_follows_the_last_word(tmp_path: Path) -> None:
+    """A worker that leaves on a signal says so in one thread, while another may still be training."""
+    reporter = Reporter(RunFolder(tmp_path))
+    reporter.notice("info", "x", "before")
+    reporter.emit(WorkerLost(signal=15, exit_code=None, cause="It was asked to end."))
+    reporter.notice("info", "x", "after")
+    assert [event.type for event in reporter.folder.read_events()[0]] == ["notice", "worker_lost"]
 
 
 def test_a_worker_is_known_by_its_boot_and_start_whatever_the_clock_says() -> None:

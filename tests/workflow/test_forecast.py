@@ -68,6 +68,8 @@ def test_what_a_setting_costs_is_in_the_forecast(make_config: MakeConfig) -> Non
     assert training({**wide, f"{ARGUMENTS}gradient_checkpointing": True}) < training(wide)
     assert training({**wide, "passes.lora.torch_dtype": "bfloat16"}) < training(wide)
     assert training({**wide, f"{PRE_PROCESS}pad_to_max_len": True, f"{PRE_PROCESS}max_seq_len": 400}) > training(wide)
+    all_rows = {f"{ARGUMENTS}per_device_train_batch_size": 1000}
+    assert training(all_rows) == training({f"{ARGUMENTS}per_device_train_batch_size": 2000}), "there are fewer rows"
     fresh = {f"{ARGUMENTS}per_device_eval_batch_size": 512, "passes.lora.eval_data_config": "train"}
     assert training(fresh) > training({})
 
@@ -78,8 +80,21 @@ def test_a_model_that_is_not_here_is_not_guessed_at(make_config: MakeConfig) -> 
     assert "not on this machine" in found.how
 
 
-def test_a_run_that_cannot_fit_does_not_start(make_config: MakeConfig) -> None:
-    config = make_config(HUGE)
+@pytest.fixture
+def make_huge(make_config: MakeConfig, tmp_path: Path) -> MakeConfig:
+    """A configuration of a batch that no machine holds, and as many rows as it takes."""
+
+    def make(changes: dict[str, Any], name: str = "huge") -> Config:
+        config = make_config({**HUGE, **changes}, name=name)
+        rows = tmp_path / "train.jsonl"
+        rows.write_text(rows.read_text(encoding="utf-8") * (65536 // 60 + 1), encoding="utf-8")
+        return config
+
+    return make
+
+
+def test_a_run_that_cannot_fit_does_not_start(make_huge: MakeConfig) -> None:
+    config = make_huge({})
     found = preflight(config)
     problem = next(one for one in found.problems if one.code == "memory_short")
     assert (problem.severity, found.fits, found.may_start_anyway) == ("error", False, True)
@@ -90,20 +105,20 @@ def test_a_run_that_cannot_fit_does_not_start(make_config: MakeConfig) -> None:
     assert len(phinb.runs()) == before
 
 
-def test_who_knows_better_starts_it_anyway(make_config: MakeConfig) -> None:
-    run = phinb.start(make_config(HUGE, name="anyway"), anyway=True)
+def test_who_knows_better_starts_it_anyway(make_huge: MakeConfig) -> None:
+    run = phinb.start(make_huge({}, name="anyway"), anyway=True)
     run.cancel()
     assert run.state.status == "cancelled"
 
 
-def test_anyway_does_not_start_what_is_wrong_otherwise(make_config: MakeConfig) -> None:
-    config = make_config({**HUGE, "data_configs.0.load_dataset_config.data_files": "gone.jsonl"})
+def test_anyway_does_not_start_what_is_wrong_otherwise(make_huge: MakeConfig) -> None:
+    config = make_huge({"data_configs.0.load_dataset_config.data_files": "gone.jsonl"})
     with pytest.raises(ConfigError):
         phinb.start(config, anyway=True)
 
 
-def test_the_remedy_of_too_little_memory_keeps_the_effective_batch(make_config: MakeConfig) -> None:
-    config = make_config(HUGE)
+def test_the_remedy_of_too_little_memory_keeps_the_effective_batch(make_huge: MakeConfig) -> None:
+    config = make_huge({})
     problem = next(one for one in preflight(config).problems if one.code == "memory_short")
     assert problem.fix is not None
     effective = config.edit(*problem.fix.edits).effective()

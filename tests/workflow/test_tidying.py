@@ -245,6 +245,7 @@ def test_what_an_interrupted_deletion_left_goes_with_the_next(make_run: MakeRun,
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("quick")
 def test_after_a_deletion_real_runs_reuse_what_is_left_and_make_the_rest_anew(
     make_config: MakeConfig, empty_cache: Path
 ) -> None:

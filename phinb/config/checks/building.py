@@ -16,6 +16,7 @@ from phinb.config.checks.rules import (
 )
 from phinb.config.document import Node
 from phinb.config.schema import Parameter
+from phinb.config.search import DEFAULT, SEARCHABLE
 from phinb.config.sections import PassEntry, members, text
 from phinb.config.value_types import fits
 from phinb.types import Edit, Fix
@@ -53,7 +54,7 @@ def check_building(findings: Findings, entry: PassEntry) -> None:
             findings.warn("cannot_generate", member, message, "Leave it out, unless another program completes it.")
 
 
-_SPECIAL = ("DEFAULT_VALUE", "SEARCHABLE_VALUES")
+_SPECIAL = (DEFAULT, SEARCHABLE)
 
 
 def _check_precision(findings: Findings, node: Node) -> None:
@@ -122,8 +123,8 @@ def _check_idle(findings: Findings, node: Node) -> None:
     precision = text(node.get("precision"))
     _, provider = find_target(findings)
     for key, member in node.items():
-        if member.value is None or member.value is False:
-            continue
+        if member.value is None or member.value is False or member.value == DEFAULT:
+            continue  # the last keeps a search from trying values of it
         if key.startswith("int4_") and precision in MODEL_BUILDER_PRECISIONS and precision != "int4":
             _idle(findings, member, f"{key} has no effect with the precision {precision}.")
         elif key in _OF_PROVIDERS and not any(name in provider for name in _OF_PROVIDERS[key]):

@@ -8,6 +8,7 @@ from phinb.config.azure_forms import add_azure, is_azure
 from phinb.config.checks.evaluators import check_evaluator
 from phinb.config.checks.findings import Findings, sentence
 from phinb.config.checks.rules import ENGINE
+from phinb.config.checks.search import check_search
 from phinb.config.document import Node
 from phinb.config.schema import group_of
 from phinb.config.sections import text
@@ -141,7 +142,7 @@ def check_engine(findings: Findings) -> None:
         if node is not None:
             check_reference(findings, node, key)
     _check_packaging(findings, root.get("packaging_config"))
-    _check_search(findings, root.get("search_strategy"))
+    check_search(findings, root.get("search_strategy"))
 
 
 def check_reference(findings: Findings, node: Node, key: str) -> None:
@@ -183,42 +184,3 @@ def _check_packaging(findings: Findings, node: Node | None) -> None:
         for key, member in entry.items():
             if key in inner.parameters:
                 findings.value(member, inner.parameters[key], "packaging_config", coerces=True)
-
-
-def _check_search(findings: Findings, node: Node | None) -> None:
-    if node is None or not node.value:
-        return
-    schema, evaluator = findings.schema, findings.root.get("evaluator")
-    if evaluator is None or evaluator.value is None:
-        hint = 'Name an "evaluator", or remove the search.'
-        findings.add("contradiction", node, "A search needs an evaluator to know what is better.", hint, at="key")
-        findings.absent(findings.root, "evaluator")
-    if not node.is_mapping:
-        if node.value is not True:
-            findings.add(
-                "wrong_type", node, '"search_strategy" must be a mapping or false.', "Remove it to not search."
-            )
-        return
-    search = schema.data["search"]
-    order, sampler = node.get("execution_order"), node.get("sampler")
-    for key, given, allowed in (
-        ("execution_order", order, search["execution_orders"]),
-        ("sampler", sampler, list(search["samplers"])),
-    ):
-        if given is None:
-            hint = f"It is one of {', '.join(allowed)}."
-            findings.missing("missing_key", node, f'The search strategy has no "{key}".', hint, (key,))
-        elif key == "sampler" or text(given).lower() not in allowed:  # Olive takes the order in any case
-            findings.choice(given, key, allowed)
-    kind = search["samplers"].get(text(sampler))
-    options = group_of("the sampler", kind) if kind is not None else None
-    own = [] if options is None else options.names
-    findings.group(
-        node, schema.group("SearchStrategyConfig"), "the search strategy", also=["execution_order", "sampler", *own]
-    )
-    for key, member in node.items():
-        if options is not None and key in own:
-            findings.value(member, options.parameters[key], "the search strategy", coerces=True)
-    inner = node.get("sampler_config")
-    if options is not None and inner is not None and inner.is_mapping:
-        findings.group(inner, options, "sampler_config")

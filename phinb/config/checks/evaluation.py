@@ -30,7 +30,7 @@ def check_evaluation(findings: Findings, made: FlowModel | None) -> None:
     looks = findings.root.get("evaluate_input_model")
     at_first = looks is None or looks.value is not False
     models = {
-        id(general): ([first] if at_first else []) + ([made] if made is not None and own is None else []),
+        id(general): ([first] if at_first else []) + _measured(findings, made, own),
         id(own): [made] if made is not None else [],
     }
     for evaluator in (general, own):
@@ -38,6 +38,17 @@ def check_evaluation(findings: Findings, made: FlowModel | None) -> None:
             _check_type(findings, evaluator, models[id(evaluator)])
             _check_metrics(findings, evaluator, models[id(evaluator)])
             _check_models(findings, evaluator, models[id(evaluator)])
+
+
+def _measured(findings: Findings, made: FlowModel | None, own: Node | None) -> list[FlowModel]:
+    """What the engine's evaluator measures of what the passes make: where Olive searches pass by pass, all of it."""
+    if made is None:
+        return []
+    strategy = findings.root.get("search_strategy")
+    order = text(strategy.get("execution_order")) if strategy is not None and strategy.is_mapping else ""
+    if order.lower() == "pass-by-pass":
+        return list(made.stages if own is None else made.stages[:-1])
+    return [made] if own is None else []
 
 
 def _named(findings: Findings, given: Node | None) -> Node | None:

@@ -7,7 +7,7 @@ are followed beside them: whose is not merged yet, and what a pass does with it.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from phinb.config.checks.findings import Findings
 from phinb.config.document import Node
@@ -28,7 +28,7 @@ class FlowModel:
     """What the model is at this point of the flow.
 
     kinds: what it may be; empty where nobody can tell. maker: who made it so, and the type of that pass. adapter: whose
-    adapter is not merged yet ("" for nobody), and the type of pass that trained it.
+    adapter is not merged yet ("" for nobody), and the type of pass that trained it. stages: what each pass has made.
     """
 
     kinds: frozenset[str] = frozenset()
@@ -36,6 +36,7 @@ class FlowModel:
     maker_type: str = ""
     adapter: str = ""
     adapter_type: str = ""
+    stages: tuple[FlowModel, ...] = ()
 
 
 def check_order(findings: Findings) -> FlowModel | None:
@@ -60,6 +61,7 @@ def check_order(findings: Findings) -> FlowModel | None:
         if any(problem.code == "pass_order" for problem in findings.problems[before:]):
             return None  # one thing in the wrong place is one mistake
         _pass_on(findings.schema, entry, name, model)
+        model.stages = (*model.stages, replace(model, maker=entry.name, maker_type=name, stages=()))
     return model
 
 

@@ -8,16 +8,18 @@ from phinb.config.checks.findings import Findings, sentence
 from phinb.config.checks.order import FlowModel, check_order
 from phinb.config.checks.pass_rules import check_pass_rules
 from phinb.config.checks.rules import ADAPTER, NOT_NULL, PASS_CHOICES
+from phinb.config.checks.search import check_alternatives
 from phinb.config.checks.training import check_training
 from phinb.config.document import Node
 from phinb.config.schema import Group, Parameter
+from phinb.config.search import DEFAULT, SEARCHABLE, holds_candidates, searches
 from phinb.config.sections import ADAPTER_PASSES, PassEntry, metrics_of, passes, text
 from phinb.config.upgrades.passes import GONE_PASSES
 from phinb.config.value_types import fits, show
 from phinb.types import Edit, Fix
 
 _ENTRY_KEYS = ("type", "host", "evaluator")
-_SPECIAL_VALUES = ("DEFAULT_VALUE", "SEARCHABLE_VALUES")
+_SPECIAL_VALUES = (DEFAULT, SEARCHABLE)
 
 
 def check_passes(findings: Findings) -> FlowModel | None:
@@ -36,26 +38,10 @@ def check_passes(findings: Findings) -> FlowModel | None:
         if not node.is_mapping and not (node.is_list and all(entry.is_mapping for entry in node.entries())):
             findings.add("wrong_type", node, f'The pass "{name}" must be a mapping.', 'With at least a "type".')
         if node.is_list:
-            _check_alternatives(findings, name, node)
+            check_alternatives(findings, name, node)
     for entry in passes(findings.root):
         _check_pass(findings, entry)
     return check_order(findings) if section.value else None
-
-
-def searches(findings: Findings) -> bool:
-    """Whether Olive searches: only then are lists and SEARCHABLE_VALUES values to choose from."""
-    strategy = findings.root.get("search_strategy")
-    return strategy is not None and bool(strategy.value)
-
-
-def _check_alternatives(findings: Findings, name: str, node: Node) -> None:
-    if not node.entries():
-        findings.add("wrong_type", node, f'The pass "{name}" is an empty list.', "Remove it.")
-    if len(node.entries()) > 1 and not searches(findings):
-        hint = "Keep one of them, or add a search_strategy and an evaluator."
-        second = node.entries()[1]
-        message = f'Without a search Olive runs only the first of the alternatives under "{name}".'
-        findings.add("ignored", second, message, hint)
 
 
 def _check_pass(findings: Findings, entry: PassEntry) -> None:
@@ -150,14 +136,18 @@ def _check_parameter(findings: Findings, node: Node, parameter: Parameter, group
     if value in _SPECIAL_VALUES if isinstance(value, str) else False:
         _check_special(findings, node, parameter)
         return
-    if parameter.search is not None and node.is_list and fits(node.plain(), parameter.type) == "no":
-        if searches(findings):
+    if holds_candidates(node, parameter):
+        if searches(findings.root):
             for entry in node.entries():
                 _check_candidate(findings, entry, parameter, group, where)
             return
         hint = "Write one value, or add a search_strategy and an evaluator; phinb.sweep tries several as well."
         findings.add("wrong_type", node, f'"{parameter.name}" holds several values, and nothing searches.', hint)
         findings.absent(findings.root, "search_strategy")
+        return
+    if _is_no_choice(findings, node, parameter):
+        hint = f"Olive tries several values of {_listed(group)} only; else write a list of passes: [{{...}}, {{...}}]."
+        findings.add("wrong_type", node, f'"{parameter.name}" takes one value, and is not searched.', hint)
         return
     trains = group.name in ADAPTER_PASSES
     if trains and value is None and parameter.name in NOT_NULL and parameter.default is not None:
@@ -173,6 +163,19 @@ def _check_parameter(findings: Findings, node: Node, parameter: Parameter, group
         findings.choice(node, parameter.name, choices)
 
 
+def _is_no_choice(findings: Findings, node: Node, parameter: Parameter) -> bool:
+    """Whether a search is given several values of a parameter that Olive does not search."""
+    if not searches(findings.root) or parameter.search is not None or len(node.entries()) < 2:
+        return False
+    return fits(node.plain(), parameter.type) == "no" and all(
+        fits(entry, parameter.type) != "no" for entry in node.plain()
+    )
+
+
+def _listed(group: Group) -> str:
+    return ", ".join(name for name, known in group.parameters.items() if known.search is not None) or "no parameter"
+
+
 def _check_candidate(findings: Findings, node: Node, parameter: Parameter, group: Group, where: str) -> None:
     """One of the values that a search tries."""
     if node.value is None:
@@ -185,10 +188,10 @@ def _check_candidate(findings: Findings, node: Node, parameter: Parameter, group
 def _check_special(findings: Findings, node: Node, parameter: Parameter) -> None:
     if parameter.required:
         findings.add("wrong_type", node, f'"{parameter.name}" is required and has no {node.value}.', parameter.help)
-    elif node.value == "SEARCHABLE_VALUES" and not searches(findings):
+    elif node.value == SEARCHABLE and not searches(findings.root):
         hint = "Add a search_strategy and an evaluator, or write one value."
         findings.add("contradiction", node, f'"{parameter.name}" is to be searched, and nothing searches.', hint)
         findings.absent(findings.root, "search_strategy")
-    elif node.value == "SEARCHABLE_VALUES" and parameter.search is None:
+    elif node.value == SEARCHABLE and parameter.search is None:
         message = f'Olive has no values to search for "{parameter.name}" and would take its default.'
         findings.add("ignored", node, message, "Write a value.")
