@@ -11,6 +11,7 @@ import time
 import traceback
 from importlib import import_module
 
+from phinb.workflow.release import settle_imports
 from phinb.workflow.standby import Order, keep_standby, may_leave, note_ready, take_order
 from phinb.workflow.worker import leave, main
 
@@ -27,6 +28,7 @@ def load_olive() -> None:
     """Import what every training run imports (4 to 5 s at first)."""
     for name in LOADED:
         import_module(name)
+    settle_imports()
 
 
 def wait_for_order(token: str) -> Order | None:

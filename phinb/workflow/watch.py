@@ -87,7 +87,8 @@ class Watch:
         """`began_with` is Olive's id of the model that the pass is given."""
         import transformers
 
-        release_memory()
+        if self._anew:
+            release_memory()  # what is reused leaves nothing behind
         line = self.search.line(name) if self.search is not None else name
         self.current, self.pass_name, self.reused_from, self.reason = line, name, "", ""
         self._began_with = began_with

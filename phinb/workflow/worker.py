@@ -30,6 +30,7 @@ from phinb.workflow.inputs import write_inputs
 from phinb.workflow.job import Job, Told, place, prepare
 from phinb.workflow.printed import Reader, Tee
 from phinb.workflow.process import UNWRITABLE, remember_worker
+from phinb.workflow.release import settle_imports
 from phinb.workflow.reporter import Control, Reporter, measure_resources
 from phinb.workflow.runner import read_config
 from phinb.workflow.store import RunFolder
@@ -129,6 +130,7 @@ def _run_olive(job: Job, reporter: Reporter, control: Control) -> tuple[Any, str
     listener = install(watch)
     import olive.workflows
 
+    settle_imports()
     clear_evaluations(job)
     try:
         # Olive takes the dict apart while it reads it.

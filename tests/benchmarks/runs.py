@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -28,13 +29,13 @@ import json, os, shutil, sys, time
 import datasets, peft, transformers.trainer, olive.workflows
 from olive.passes.pytorch.lora import LoRA
 print("ready", flush=True)
-for line in sys.stdin:
-    config = json.loads(line)
-    for key in ("cache_dir", "output_dir"):
-        shutil.rmtree(config[key], ignore_errors=True)
-    began = time.perf_counter()
-    assert olive.workflows.run(config).has_output_model()
-    print("seconds", time.perf_counter() - began, flush=True)
+config = json.loads(sys.stdin.readline())
+for key in ("cache_dir", "output_dir"):
+    shutil.rmtree(config[key], ignore_errors=True)
+began = time.perf_counter()
+assert olive.workflows.run(config).has_output_model()
+print("seconds", time.perf_counter() - began, flush=True)
+os._exit(0)
 """
 
 
@@ -59,7 +60,7 @@ def _time_reruns(folder: Path) -> str:
     run = phinb.run(config)
     olive = folder / "olive.json"
     olive.write_text((run.folder / "olive.json").read_text(encoding="utf-8"), encoding="utf-8")
-    ours = [_time_run(config, fresh=False)[0] for _ in range(RERUNS)]
+    ours = [_time_run(config, fresh=False).total for _ in range(RERUNS)]
     command = [str(Path(sys.executable).with_name("olive")), "run", "--config", str(olive)]
     theirs = [_time(lambda: _call(command, folder)) for _ in range(OLIVE_RERUNS)]
     ratio = median(theirs) / median(ours)
@@ -70,35 +71,20 @@ def _time_reruns(folder: Path) -> str:
 
 
 def _time_fresh(folder: Path) -> str:
-    """Interleaved pairs; phinb's time runs from the worker's first word to its last."""
+    """Interleaved pairs, each run the first of a process that has Olive loaded; phinb's smoke tests are told apart."""
     import phinb
 
     config = _make_config(folder, STEPS)
     given = json.loads((phinb.run(config).folder / "olive.json").read_text(encoding="utf-8"))
     given |= {"cache_dir": str(folder / "olive-cache"), "output_dir": str(folder / "olive-output")}
     given["passes"]["lora"]["training_args"].pop("output_dir", None)
-    olive = subprocess.Popen(
-        [sys.executable, "-c", OLIVE],
-        cwd=folder,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env=os.environ | {"OLIVE_DISABLE_TELEMETRY": "1", "OMP_WAIT_POLICY": "PASSIVE"},
-    )
-    try:
-        _await_word(olive, "ready")
-        pairs = [(_ask(olive, given), _time_run(config, fresh=True)) for _ in range(PAIRS)]
-    finally:
-        olive.kill()
-        olive.wait()
-    theirs, ours = median(one for one, _ in pairs), median(passes for _, (_, _, passes) in pairs)
-    ratio = median(passes / one for one, (_, _, passes) in pairs)
-    beside = median(prepared for _, (_, prepared, _) in pairs)
-    whole = median(total for _, (total, _, _) in pairs)
+    pairs = [(_time_olive(given, folder), _time_run(config, fresh=True)) for _ in range(PAIRS)]
+    theirs, ours = median(one for one, _ in pairs), median(run.passes for _, run in pairs)
+    ratio = median(run.passes / one for one, run in pairs)
+    beside, checks, whole = (median(getattr(run, key) for _, run in pairs) for key in ("preparing", "checks", "total"))
     return (
         f"fresh run of three passes, {STEPS} steps: Olive {theirs:.2f} s, phinb {ours:.2f} s, ratio {ratio:.3f}; "
-        f"finding and hashing {beside:.2f} s, from command to finished {whole:.2f} s"
+        f"finding and hashing {beside:.2f} s, smoke tests {checks:.2f} s, from command to finished {whole:.2f} s"
     )
 
 
@@ -128,8 +114,18 @@ def _time_events() -> str:
     )
 
 
-def _time_run(config: Any, *, fresh: bool) -> tuple[float, float, float]:
-    """(command to finished, the worker's preparing, its passes) in seconds, with a worker that waits."""
+@dataclass(frozen=True)
+class Timed:
+    """Seconds: from command to finished; finding and hashing; looking at what the passes made; Olive's work."""
+
+    total: float
+    preparing: float
+    checks: float
+    passes: float
+
+
+def _time_run(config: Any, *, fresh: bool) -> Timed:
+    """One run, with a worker that waits."""
     import phinb
 
     keep_standby()
@@ -144,7 +140,10 @@ def _time_run(config: Any, *, fresh: bool) -> tuple[float, float, float]:
     assert run.state.status == "succeeded", run.log_tail()
     at = {event.type: event.time for event in reversed(events)}
     loading = next(event.time for event in events if getattr(event, "what", "") == "loading Olive")
-    return seconds, loading - at["preparing"], at["run_finished"] - loading
+    began_at = {event.pass_name: event.time for event in events if event.type == "pass_started"}
+    ended = [event for event in events if event.type == "pass_finished"]
+    checks = sum(event.time - began_at[event.pass_name] - event.seconds for event in ended)
+    return Timed(seconds, loading - at["preparing"], checks, at["run_finished"] - loading - checks)
 
 
 def _make_config(folder: Path, steps: int) -> Any:
@@ -158,11 +157,26 @@ def _make_config(folder: Path, steps: int) -> Any:
     return phinb.load_config(json.dumps(tree), name="bench", folder=folder)
 
 
-def _ask(olive: subprocess.Popen[str], config: dict[str, Any]) -> float:
-    assert olive.stdin is not None
-    olive.stdin.write(json.dumps(config) + "\n")
-    olive.stdin.flush()
-    return float(_await_word(olive, "seconds").split()[1])
+def _time_olive(config: dict[str, Any], folder: Path) -> float:
+    """Olive's own time on a configuration, in a new process that has loaded it."""
+    olive = subprocess.Popen(
+        [sys.executable, "-c", OLIVE],
+        cwd=folder,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=os.environ | {"OLIVE_DISABLE_TELEMETRY": "1", "OMP_WAIT_POLICY": "PASSIVE"},
+    )
+    try:
+        _await_word(olive, "ready")
+        assert olive.stdin is not None
+        olive.stdin.write(json.dumps(config) + "\n")
+        olive.stdin.flush()
+        return float(_await_word(olive, "seconds").split()[1])
+    finally:
+        olive.kill()
+        olive.wait()
 
 
 def _await_word(olive: subprocess.Popen[str], word: str) -> str:
