@@ -34,13 +34,16 @@ class Place {
   }
 
   jump() {
-    const wanted = Math.min(Math.max(Math.round(Number(this.number.value)) || 1, 1), Math.max(this.place.total, 1));
+    // Of an order that was chosen just now nobody here knows yet how many there are; the kernel does.
+    const most = this.place.order === this.known ? Math.max(this.place.total, 1) : Infinity;
+    const wanted = Math.min(Math.max(Math.round(Number(this.number.value)) || 1, 1), most);
     if (wanted !== this.place.position) this.ask(this.place.order, wanted);
     this.number.value = String(wanted);
   }
 
   fill(place) {
     this.place = { ...place };
+    this.known = place.order;
     this.node.hidden = place.total === undefined;
     if (!this.node.hidden) this.draw();
   }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -232,9 +233,19 @@ def test_nothing_jumps_and_nothing_is_cut_off(opened: Callable[..., Lab]) -> Non
         })"""
         return panel.locator(".phinb-field :is(input, select)").evaluate_all(script)
 
+    def settled() -> Any:
+        """The places once the page has taken its new size."""
+        until = time.monotonic() + 10
+        before = None
+        while (now := places()) != before:
+            assert time.monotonic() < until
+            before = now
+            lab.page.wait_for_timeout(300)
+        return before
+
     for width in (1180, 660):
         lab.page.set_viewport_size({"width": width, "height": 900})
-        before = places()
+        before = settled()
         rank = field(lab, "spinbutton", "r rank")
         rank.fill("-4")
         rank.press("Enter")
