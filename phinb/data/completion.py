@@ -5,7 +5,7 @@ The rules themselves stand in completion_loss.py, which runs inside Olive; here 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from phinb.data.completion_loss import Range, find_answer, find_turns
@@ -48,6 +48,18 @@ def check_trained_field(recipe: Recipe, path: str) -> list[Problem]:
     return []
 
 
+def find_all_trained(
+    rows: Sequence[Mapping[str, Any]], texts: Sequence[str], recipe: Recipe, tokenizer: Tokenizer
+) -> list[list[Range]]:
+    """`find_trained` of many rows and their texts: the same, in half the time."""
+    if recipe.chat_template:
+        return [find_trained(row, text, recipe, tokenizer) for row, text in zip(rows, texts, strict=True)]
+    template, answer = recipe.text_template or "", recipe.trained_field or ""
+    before = _count_before(recipe, tokenizer)
+    starts = [find_answer(template, row, answer) for row in rows]
+    return [[] if start is None else [(before + start, len(text))] for start, text in zip(starts, texts, strict=True)]
+
+
 def find_trained(row: Mapping[str, Any], text: str, recipe: Recipe, tokenizer: Tokenizer) -> list[Range]:
     """The characters [start, end) of a row's `text` that a loss on the recipe's trained_field trains on.
 
@@ -63,5 +75,9 @@ def find_trained(row: Mapping[str, Any], text: str, recipe: Recipe, tokenizer: T
             recipe.trained_field or ASSISTANT,
         )
     found = find_answer(recipe.text_template or "", row, recipe.trained_field or "")
-    before = len(f"{tokenizer.bos} ") if recipe.add_special_tokens else 0
-    return [] if found is None else [(before + found, len(text))]
+    return [] if found is None else [(_count_before(recipe, tokenizer) + found, len(text))]
+
+
+def _count_before(recipe: Recipe, tokenizer: Tokenizer) -> int:
+    """The characters that Olive puts before a filled template."""
+    return len(f"{tokenizer.bos} ") if recipe.add_special_tokens else 0

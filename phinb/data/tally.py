@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from phinb.data.answers import find_cut_answers, mark_many
-from phinb.data.completion import find_trained
+from phinb.data.completion import find_all_trained
 from phinb.data.encoder import LONG, Encoder
 from phinb.data.layout import Positions
 from phinb.data.recipe import Recipe
@@ -116,7 +116,7 @@ class Tally:
             encodings = self._encoder.encode(texts)
             ids, lengths = flatten_ids(encodings)
         if recipe.trained_field is not None and encodings is not None:
-            ranges = [find_trained(row, text, recipe, tokenizer) for row, text in zip(rows, texts, strict=True)]
+            ranges = find_all_trained(rows, texts, recipe, tokenizer)
             trained = mark_many(encodings, ranges, lengths)
             self._add_runs(trained, lengths)
         self.lengths.add(lengths)
