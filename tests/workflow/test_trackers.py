@@ -33,6 +33,7 @@ from tests.workflow.tracked import Curves, Tracked, read_events, read_mlflow, re
 
 ALL = ["mlflow", "tensorboard", "wandb"]
 TRAINING = "passes.lora.training_args."
+SAVE_STEPS = 10
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -176,15 +177,29 @@ def test_all_three_have_the_whole_run(make_config: MakeConfig, tmp_path: Path, e
     assert not list(tmp_path.glob("**/events.out.tfevents.*"))
 
 
+def read_steps(run: phinb.Run) -> list[int]:
+    return [event.step for event in run.events() if isinstance(event, MetricLogged) and "loss" in event.values]
+
+
+def is_held_after_a_checkpoint(worker: psutil.Process, run: phinb.Run) -> bool:
+    """Hold the worker where it has told steps that its last checkpoint does not hold, else let it go on."""
+    worker.suspend()
+    if read_steps(run)[-1] % SAVE_STEPS:
+        return True
+    worker.resume()
+    return False
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 def test_a_resumed_run_goes_on_in_the_same_place(make_config: MakeConfig, tmp_path: Path, empty_cache: Path) -> None:
-    longer = {f"{TRAINING}max_steps": 400, f"{TRAINING}save_steps": 10}
+    longer = {f"{TRAINING}max_steps": 400, f"{TRAINING}save_steps": SAVE_STEPS}
     run = phinb.start(make_config({**longer, "phinb.trackers": ALL}), until="lora")
     wait_for_step(run, 25)
     assert wait_until(lambda: len(notices(run, "tracked")) == 3, 60)
     worker = find_worker(RunFolder(run.folder))
     assert worker is not None
+    assert wait_until(lambda: is_held_after_a_checkpoint(worker, run), 20)
     worker.kill()
     assert run.wait(timeout=20).status == "failed"
     # Nobody is left to tell them, and yet they learn of it.
@@ -195,8 +210,7 @@ def test_a_resumed_run_goes_on_in_the_same_place(make_config: MakeConfig, tmp_pa
     finished(run.resume())
     expected = read_events(run)
     assert [step for step, _ in expected["train/loss"]] == list(range(1, 401))
-    steps = [event.step for event in run.events() if isinstance(event, MetricLogged) and "loss" in event.values]
-    assert len(steps) > 400  # what was trained again after the checkpoint
+    assert len(read_steps(run)) > 400  # what was trained again after the checkpoint
     (second,) = read_mlflow(uri_of(tmp_path))
     assert (second.ids, second.status) == (first.ids, "FINISHED")
     assert second.facts["run.attempt"] == "2"
