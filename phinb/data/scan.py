@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -17,11 +17,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from phinb.data.beginning import Beginning
 from phinb.data.completion import ASSISTANT, check_trained_field
 from phinb.data.contents import Contents, open_contents
 from phinb.data.duplicates import Near, count_leaks, find_near
 from phinb.data.encoder import Encoder
-from phinb.data.layout import draw_lines, draw_starts
 from phinb.data.recipe import Recipe, check_kind, check_recipe, read_recipe
 from phinb.data.rows import Rows, Unreadable
 from phinb.data.sequences import Assembler, Rest
@@ -29,7 +29,7 @@ from phinb.data.source import open_rows, parameters
 from phinb.data.statistics import Batching, Place, Sequences, summarize
 from phinb.data.tally import MOST_TEXTS, Tally, split_batch
 from phinb.data.template import answer_field
-from phinb.data.texts import check_columns, make_texts, missing_values, never_empty
+from phinb.data.texts import Row, check_columns, make_texts, missing_values
 from phinb.errors import PhinbError
 from phinb.models.tokenizers import Tokenizer
 from phinb.types import DataStats, Problem
@@ -40,6 +40,8 @@ OnProgress = Callable[[int, int | None, DataStats], None]
 """(rows done, rows in all or None where that is not known, the numbers so far)"""
 
 ShouldStop = Callable[[], bool]
+Part = tuple[Sequence[Row], Sequence[str]]
+"""Rows, and the text of each."""
 
 NOTHING = DataStats(0, 0, 0, 0, 0, 0, 0, exact=False)
 
@@ -51,9 +53,6 @@ TELL_EVERY_S = 0.2
 
 MOST_CUT = 2000
 """Tokens that `rest` gives of what is cut off a sequence."""
-
-PAGE = 64
-"""Rows that `first` begins with; each time there are too few it takes twice as many more."""
 
 
 class Scan:
@@ -105,7 +104,13 @@ class Scan:
             keep_contents=bool(self.others),
             encoder=self._encoder,
         )
-        self._assembler = self._make_assembler(lambda text: int(self._lay_out().row_numbers[text]))
+        self._assembler = Assembler(
+            self.rows,
+            self.recipe,
+            self._encoder,
+            self.tally.joiner,
+            lambda text: int(self._lay_out().row_numbers[text]),
+        )
         self._sequences: Sequences | None = None
         self._leaks: dict[str, int] = {}
         self._near: Near | None = None
@@ -216,12 +221,13 @@ class Scan:
         A long row takes longer, unless `should_stop` says so meanwhile.
         None under a random strategy as long as only all rows together tell which texts there are to draw from.
         """
-        until = time.monotonic() + within_s
+        began = time.monotonic()
+        found = self._find_first(start + limit, began + within_s / 2, should_stop)  # the other half is for their tokens
         made: list[TrainingSequence] = []
         try:
-            for assembler, place in islice(self._find_first(start + limit, until, should_stop), start, start + limit):
+            for assembler, place in islice(found, start, start + limit):
                 made.append(assembler.assemble(*place))
-                if time.monotonic() > until:
+                if time.monotonic() > began + within_s:
                     break
         except PhinbError as error:
             self._blame(error)
@@ -264,28 +270,51 @@ class Scan:
 
     def _take_rows(self, should_stop: ShouldStop | None) -> Iterator[None]:
         """Tally the rows that are not yet; gives control back now and then."""
-        tally = self.tally
         if self.done or not self.ok:
             return
-        for batch in self.rows.batches(MOST_TEXTS, start=tally.rows, should_stop=should_stop):
-            texts = make_texts(batch, self.recipe, tally.tokenizer, tally.rows)
-            for part in split_batch(batch, texts):
-                if should_stop is not None and should_stop():
-                    return
-                if not self._encoder.prepare(part[1], should_stop):
-                    return
-                with self._lock:
-                    tally.take(*part)
-                yield
+        for part in self._read_ahead(should_stop):
+            if should_stop is not None and should_stop():
+                return
+            if not self._encoder.prepare(part[1], should_stop):
+                return
+            with self._lock:
+                self.tally.take(*part)
+            yield
         if should_stop is not None and should_stop():
             return
         with self._lock:
             try:
-                self._sequences = Sequences(tally, final=True)
+                self._sequences = Sequences(self.tally, final=True)
             except ValueError as error:
                 hint = "Give the data rows that have text."
                 raise PhinbError("There is no text to draw sequences from.", hint) from error
             self.done = True
+
+    def _read_ahead(self, should_stop: ShouldStop | None) -> Iterator[Part]:
+        """The parts of `_read_parts`: the tokenizer is at the next one while one is counted. What ends the reading is
+        raised after all that came before it."""
+        parts = self._read_parts(should_stop)
+        part, failed = next(parts, None), None
+        if part is not None:
+            self.tally.begin(part[1])
+        while part is not None:
+            try:
+                following = next(parts, None)
+            except PhinbError as error:
+                following, failed = None, error
+            if following is not None:
+                self.tally.begin(following[1])
+            yield part
+            part = following
+        if failed is not None:
+            raise failed
+
+    def _read_parts(self, should_stop: ShouldStop | None) -> Iterator[Part]:
+        """The rows that are not yet tallied with their texts, as many as are tokenised at once."""
+        done = self.tally.rows
+        for batch in self.rows.batches(MOST_TEXTS, start=done, should_stop=should_stop):
+            yield from split_batch(batch, make_texts(batch, self.recipe, self.tally.tokenizer, done))
+            done += len(batch)
 
     def _count_leaks(self, should_stop: ShouldStop | None) -> None:
         for name, contents in self.others.items():
@@ -307,59 +336,14 @@ class Scan:
     ) -> Iterator[tuple[Assembler, Place]]:
         if not self.ok:
             return
-        if self.recipe.is_random and not self.done:
-            yield from self._draw_first(until)
+        if not self.done:
+            yield from Beginning(self.rows, self.recipe, self._encoder, self.tally.joiner).find(
+                limit, until, should_stop
+            )
             return
-        sequences = self._lay_out() if self.done else self._measure_first(limit, until, should_stop)
-        numbers = sequences.row_numbers
-        assembler = self._make_assembler(lambda text: int(numbers[text]))
+        sequences = self._lay_out()
         for index in range(min(limit, len(sequences))):
-            yield assembler, sequences.find_place(index)
-
-    def _measure_first(self, limit: int, until: float, should_stop: ShouldStop | None) -> Sequences:
-        """The sequences of as many rows as `limit` of them need, or there is time for."""
-        recipe = dataclasses.replace(self.recipe, trained_field=None)  # lengths are enough
-        tally = Tally(recipe, self.tally.tokenizer, encoder=self._encoder)
-        size = PAGE
-        while True:
-            batch = self.rows.page(tally.rows, tally.rows + size)
-            for part in split_batch(batch, make_texts(batch, recipe, tally.tokenizer, tally.rows)):
-                if not self._encoder.prepare(part[1], should_stop):
-                    return Sequences(tally, final=False)
-                tally.take(*part)
-                if time.monotonic() > until:
-                    break
-            sequences = Sequences(tally, final=False)
-            if len(sequences) >= limit or not batch or time.monotonic() > until:
-                return sequences
-            size *= 2
-
-    def _draw_first(self, until: float) -> Iterator[tuple[Assembler, Place]]:
-        """What a random strategy draws first; each row is read when it is drawn."""
-        recipe = self.recipe
-        total = self.rows.count(should_stop=lambda: time.monotonic() > until) if never_empty(recipe) else None
-        if not total:
-            return
-        assembler = self._make_assembler(lambda text: text)
-        size = recipe.max_seq_len
-        if recipe.joins:
-
-            def count_from(text: int) -> int:
-                found = 0
-                while found < size and text < total:
-                    found, text = found + assembler.measure(text), text + 1
-                return found
-
-            for text in draw_starts(total, count_from, recipe):
-                yield assembler, (text, 0, size)
-        else:
-            for text in draw_lines(total, assembler.measure, recipe):
-                length = assembler.measure(text)
-                offset = max(length - size, 0) if self.tally.tokenizer.cuts_left else 0
-                yield assembler, (text, offset, min(length, size))
-
-    def _make_assembler(self, find_row: Callable[[int], int]) -> Assembler:
-        return Assembler(self.rows, self.recipe, self._encoder, self.tally.joiner, find_row)
+            yield self._assembler, sequences.find_place(index)
 
     def _blame(self, error: PhinbError) -> None:
         if not isinstance(error, Unreadable):  # which the rows have noted themselves

@@ -91,6 +91,12 @@ class Tally:
         every = np.arange(self.rows, dtype=np.int64)
         return np.delete(every, self.empty.values) if len(self.empty.values) else every
 
+    def begin(self, texts: Sequence[str]) -> None:
+        """Have the texts tokenised that will be taken after these: the tokenizer works while others are counted."""
+        texts = [text for text in texts if text]
+        if texts:
+            self._encoder.begin(texts, offsets=self.recipe.trained_field is not None)
+
     def take(self, rows: Sequence[Row], texts: Sequence[str]) -> None:
         """Count the next rows; `texts` are theirs (texts.make_texts)."""
         self._count_values(rows)
@@ -111,7 +117,7 @@ class Tally:
         recipe, tokenizer = self.recipe, self.tokenizer
         encodings, trained = None, None
         if recipe.trained_field is None and max(map(len, texts)) < LONG:
-            ids, lengths = tokenizer.encode_flat(texts)
+            ids, lengths = self._encoder.encode_flat(texts)
         else:
             encodings = self._encoder.encode(texts)
             ids, lengths = flatten_ids(encodings)

@@ -115,7 +115,12 @@ class Tokenizer:
         Some thousand texts at a time are faster than all at once. Other threads run meanwhile, and the library uses
         every core unless TOKENIZERS_PARALLELISM is false.
         """
-        return flatten_ids(self.backend.encode_batch_fast(list(texts), add_special_tokens=False))
+        return flatten_ids(self.encode_fast(texts))
+
+    def encode_fast(self, texts: Sequence[str]) -> list[RawEncoding]:
+        """The library's own encodings, of whose offsets nothing can be said."""
+        found: list[RawEncoding] = self.backend.encode_batch_fast(list(texts), add_special_tokens=False)
+        return found
 
     def encode_raw(self, texts: Sequence[str]) -> list[RawEncoding]:
         """The library's own encodings, with offsets that are worked out only for those who ask for them."""
@@ -174,6 +179,11 @@ def load_tokenizer(folder: Path | str) -> Tokenizer:
     """
     folder = Path(folder).absolute()
     return _load(folder, tuple(map(_stamp, (folder / name for name in FILES))))
+
+
+def forget_tokenizers() -> None:
+    """The next `load_tokenizer` reads its folder anew."""
+    _load.cache_clear()
 
 
 def _stamp(file: Path) -> tuple[int, int] | None:

@@ -25,16 +25,17 @@ def long_row(characters: int) -> dict[str, str]:
 
 
 class Counted:
-    """The library's tokenizer, which notes the long texts that it is given."""
+    """The library's tokenizer, which notes what it is given: lists of texts, and long texts."""
 
     def __init__(self, backend: Any) -> None:
         self._backend = backend
-        self.long = 0
+        self.long = self.batches = 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._backend, name)
 
     def _note(self, texts: Sequence[str]) -> Sequence[str]:
+        self.batches += 1
         self.long += sum(len(text) >= LONG for text in texts)
         return texts
 
@@ -128,3 +129,26 @@ def test_the_guards_look_at_a_part_of_many_long_rows(tokenizer: Tokenizer, tmp_p
     assert [one.input_ids for one in seen] == [scan.sequence(index).input_ids for index in range(2)]
     assert counted.long - before == 2
     assert len(scan.look(200, 1)) == 1
+
+
+def test_what_was_begun_is_made_once_and_the_same(tokenizer: Tokenizer) -> None:
+    counted = Counted(tokenizer.backend)
+    encoder = Encoder(dataclasses.replace(tokenizer, backend=counted))
+    texts, others = ["walked home", "the canal"], ["was late"]
+    for offsets in (True, False):
+        encoder.begin(texts, offsets=offsets)
+        encoder.begin(others, offsets=offsets)
+    assert [one.offsets for one in encoder.encode(texts)] == [one.offsets for one in tokenizer.encode_raw(texts)]
+    ids, lengths = encoder.encode_flat(list(texts))
+    expected, counts = tokenizer.encode_flat(texts)
+    assert (ids.tolist(), lengths.tolist()) == (expected.tolist(), counts.tolist())
+    assert [one.ids for one in encoder.encode(others)] == [one.ids for one in tokenizer.encode_raw(others)]
+    encoder.encode_flat(others)
+    assert counted.batches == 4
+
+
+def test_what_is_begun_and_goes_wrong_is_told_to_whoever_asked(tokenizer: Tokenizer) -> None:
+    encoder = Encoder(tokenizer)
+    encoder.begin(["\ud800"], offsets=False)
+    with pytest.raises((TypeError, UnicodeEncodeError)):
+        encoder.encode_flat(["\ud800"])
