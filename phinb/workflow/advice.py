@@ -17,8 +17,9 @@ from phinb.models.shape import ModelShape
 from phinb.types import Edit, Fix
 from phinb.workflow.devices import has_bf16
 from phinb.workflow.machine_speed import Speed
-from phinb.workflow.memory import train_memory
-from phinb.workflow.training_load import TrainingLoad
+from phinb.workflow.memory import adapter_parameters, train_memory
+from phinb.workflow.step_probe import name_pass
+from phinb.workflow.training_load import TrainingLoad, find_passes
 from phinb.workflow.wording import write_count
 
 LEAST = 0.03
@@ -58,7 +59,7 @@ def advise(
         found += (merged := list(_on_accumulation(load, shape, speed, memory_bytes, on_gpu=on_gpu)))
         if merged:
             # The rest is about batches as they will be then.
-            load = _merge(load)
+            load = load.merged
         found += _on_type(load, speed, on_gpu=on_gpu)
         found += _on_padding(config, load)
         found += _on_grouping(load)
@@ -95,40 +96,25 @@ def apply_advice(config: Any, advice: tuple[Advice, ...]) -> tuple[Any, tuple[Ad
 # ------------------------------------------------------------------------------------------------ each kind
 
 
-def _merge(load: TrainingLoad) -> TrainingLoad:
-    """The load, were the batches that are accumulated one."""
-    width = load.merged_grouped if load.sampling == "group_by_length" else load.merged_random
-    return replace(
-        load,
-        batch=load.batch * load.accumulation,
-        accumulation=1,
-        mean_width=width or load.mean_width,
-        random_width=load.merged_random or load.random_width,
-        grouped_width=load.merged_grouped or load.grouped_width,
-    )
-
-
 def _on_accumulation(
     load: TrainingLoad, shape: ModelShape | None, speed: Speed | None, memory: int, *, on_gpu: bool
 ) -> Iterator[Advice]:
     """Small batches whose gradients are summed up, where memory has room for all of them at once.
 
-    A pass takes a + b x tokens: the weights have to be read whatever the tokens. Both follow from the two sizes that
-    were timed. Olive turns num_items_in_batch off (accepts_loss_kwargs), so that a step's loss is the mean of its
-    batches' means: taken at once, each token counts the same instead of each batch.
+    A pass reads the weights whatever its tokens. Both sizes were timed, with the optimizer's step, which stays. Olive
+    turns num_items_in_batch off (accepts_loss_kwargs), so that a step's loss is the mean of its batches' means: taken
+    at once, each token counts the same instead of each batch.
     """
-    merged = _merge(load)
-    if load.accumulation < 2 or shape is None or on_gpu or not load.mean_width or not merged.mean_width:
+    merged, passes = load.merged, find_passes(load)
+    if len(passes) < 2 or shape is None or on_gpu or speed is None:
         return
     needed = train_memory(shape, merged)
-    if needed is None or needed > ROOM * memory or speed is None or f"{load.dtype}+small" not in speed:
+    names = [name_pass(one, checkpointing=load.checkpointing) for one in passes]
+    if needed is None or needed > ROOM * memory or not all(name in speed for name in names):
         return
-    tokens, few = speed["tokens"], speed["small_tokens"]
-    whole, part = speed[load.dtype] * tokens, speed[f"{load.dtype}+small"] * few
-    each = max((whole - part) / (tokens - few), 0.0)
-    fixed = max(part - each * few, 0.0)
-    now = load.accumulation * (fixed + each * load.batch * load.mean_width)
-    gain = 1 - (fixed + each * merged.batch * merged.mean_width) / now
+    part, whole = (speed[name] for name in names)
+    step = speed["optimizer"] * adapter_parameters(shape, load)
+    gain = 1 - (whole + step) / (load.accumulation * part + step)
     if gain < LEAST:
         return
     times = load.accumulation

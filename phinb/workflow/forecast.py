@@ -22,8 +22,8 @@ from phinb.workflow.memory import (
     model_memory,
     train_memory,
 )
-from phinb.workflow.step_probe import WIDTH
-from phinb.workflow.training_load import TrainingLoad
+from phinb.workflow.step_probe import WIDTH, name_pass
+from phinb.workflow.training_load import TrainingLoad, find_passes
 
 UNKNOWN_TIME = "unknown until it has run here once"
 
@@ -175,20 +175,25 @@ def _training_time(
         if took.seconds is not None and took.steps and took.step_s:
             around = max(took.seconds - took.steps * took.step_s, 0.0)
         return stepping + around, f"by the pace of run {took.run_id}"
-    name = f"{load.dtype}+checkpointing" if load.checkpointing else load.dtype
-    if (
-        speed is not None
-        and not is_disturbed(speed)
-        and name in speed
-        and shape is not None
-        and load.mean_width
-        and not load.quantized
-    ):
-        # Attention's share grows with the width: width x attention_width multiplications a token and layer.
-        further = (load.mean_width - WIDTH) * shape.attention_width / shape.layer_parameters
-        seconds = speed[name] * (1 + max(further, 0.0)) * load.step_tokens * load.steps
-        return seconds, "by two layers measured here for 2 s; loading and evaluating not counted"
+    if speed is not None and not is_disturbed(speed) and shape is not None and not load.quantized:
+        pass_s = _pass_time(load, speed, shape)
+        if pass_s is not None:
+            step_s = load.accumulation * pass_s + speed["optimizer"] * adapter_parameters(shape, load)
+            return step_s * load.steps, "by two layers measured here for 2 s; loading and evaluating not counted"
     return None, "unknown until the first steps"
+
+
+def _pass_time(load: TrainingLoad, speed: Speed, shape: ModelShape) -> float | None:
+    """Seconds of one batch: its own where such a pass was timed, else by the seconds a token."""
+    for own in find_passes(load)[:1]:
+        if (name := name_pass(own, checkpointing=load.checkpointing)) in speed:
+            return speed[name]
+    name = f"{load.dtype}+checkpointing" if load.checkpointing else load.dtype
+    if name not in speed or not load.mean_width:
+        return None
+    # Attention's share grows with the width: width x attention_width multiplications a token and layer.
+    further = (load.mean_width - WIDTH) * shape.attention_width / shape.layer_parameters
+    return speed[name] * (1 + max(further, 0.0)) * load.batch * load.mean_width
 
 
 def _other(one: PassForecast, body: Mapping[str, Any], subject: Subject, took: Took | None) -> PassForecast:

@@ -9,7 +9,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -19,6 +19,7 @@ from phinb.models.shape import ModelShape
 from phinb.workflow.devices import list_gpus, read_processor
 from phinb.workflow.process import worker_environment
 from phinb.workflow.reuse import hash_settings
+from phinb.workflow.step_probe import Pass
 from phinb.workflow.store import write_atomically
 
 TIMEOUT_S = 60.0
@@ -33,25 +34,29 @@ TOO_BUSY = 0.6
 AGAIN_S = 300.0
 """Seconds after which what was disturbed is measured again."""
 
-REVISION = 2
+RANK = 16
+"""An adapter's usual rank."""
+
+REVISION = 3
 """Part of what a measurement is remembered by: raise it when step_probe.py measures otherwise."""
 
 Speed = Mapping[str, float]
-"""Seconds a token by "float32", "bfloat16", each with "+checkpointing" and "+small": padding counted, forward and
-backward, with "tokens" a pass, and of "+small" with "small_tokens". "busy": the share of the processor that other
-programs took meanwhile."""
+"""Seconds a token by "float32" and "bfloat16", each also with "+checkpointing": padding counted, forward and backward;
+seconds of a pass that was asked for by step_probe.name_pass; "optimizer": seconds of a step for each parameter of the
+adapters. "busy": the share of the processor that other programs took meanwhile."""
 
 
-def find_speed(shape: ModelShape, *, measure: bool) -> Speed | None:
-    """The speed as it was measured here before; with `measure` it is measured where it was not (about 5 s, once).
+def find_speed(shape: ModelShape, *, measure: bool, rank: int = RANK, passes: Sequence[Pass] = ()) -> Speed | None:
+    """The speed as it was measured here before, with adapters of that rank; with `measure` it is measured where it was
+    not (about 5 s, once). passes: those whose own seconds are wanted beside.
 
     None where it is not known, other programs left too little of the processor, or torch cannot be had.
     """
-    key = hash_settings(REVISION, asdict(shape), _machine())
+    key = hash_settings(REVISION, asdict(shape), rank, list(passes), _machine())
     path = folders.cache() / "speed" / f"{key}.json"
     found = _read(path)
     if measure and (found is None or (is_disturbed(found) and time.time() - path.stat().st_mtime > AGAIN_S)):
-        found = _measure(shape)
+        found = _measure(shape, rank, passes)
         if found is not None:
             with contextlib.suppress(OSError):
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -70,8 +75,8 @@ def is_disturbed(speed: Speed) -> bool:
     return speed.get("busy", 0.0) > BUSY
 
 
-def _measure(shape: ModelShape) -> Speed | None:
-    asked = json.dumps(asdict(shape))
+def _measure(shape: ModelShape, rank: int, passes: Sequence[Pass]) -> Speed | None:
+    asked = json.dumps({"shape": asdict(shape), "rank": rank, "passes": list(passes)})
     command = [sys.executable, "-P", "-m", "phinb.workflow.step_probe", asked]
     try:
         done = subprocess.run(

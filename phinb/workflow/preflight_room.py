@@ -18,7 +18,7 @@ from phinb.workflow.advice import Advice
 from phinb.workflow.devices import list_gpus, memory_free, memory_total
 from phinb.workflow.forecast import Forecast, Subject
 from phinb.workflow.machine_speed import find_speed
-from phinb.workflow.training_load import read_loads
+from phinb.workflow.training_load import find_passes, read_loads
 from phinb.workflow.wording import write_bytes
 
 TIGHT = 0.9
@@ -42,7 +42,10 @@ def look_at_work(
     weights = sum(file.stat().st_size for file in folder.glob("*") if file.suffix in (".safetensors", ".bin"))
     loads = tuple(read_loads(config, previews, shape.architecture if shape else ""))
     timed = shape is not None and any(load.mean_width is not None and not load.quantized for load in loads)
-    speed = find_speed(shape, measure=measure) if shape is not None and timed else None
+    speed = None
+    if shape is not None and timed:
+        passes = sorted({one for load in loads for one in find_passes(load)})
+        speed = find_speed(shape, measure=measure, rank=max(load.rank for load in loads), passes=passes)
     return Subject(olive, reference, shape, weights, loads, speed, on_gpu=bool(list_gpus()))
 
 

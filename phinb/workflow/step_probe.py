@@ -2,10 +2,11 @@
 
 Two decoder layers of the model's own sizes, with LoRA on every linear layer, and the language model's head go through
 forward and backward passes; the other layers are counted, not run, and so is what checkpoints compute again. JSON in:
-ModelShape's fields; JSON out: seconds a token for the whole model, by "float32", "bfloat16", each also with
-"+checkpointing" and, of a single sequence at a time, "+small" (not of models too large for more than one); "tokens" and
-"small_tokens" that a pass had; and "busy": the share (0 to 1) of the processor that other programs took meanwhile.
-Loads torch alone, and uses the GPU where torch finds one.
+"shape" (ModelShape's fields), "rank", and "passes": the [type, sequences, tokens of each] that are wanted beside.
+JSON out: seconds a token for the whole model, by "float32", "bfloat16", each also with "+checkpointing"; of a pass that
+was wanted its seconds, under `name_pass`, unless it is too large; "optimizer": seconds of a step for each parameter of
+the adapters; and "busy": the share (0 to 1) of the processor that other programs took meanwhile. Loads torch alone, and
+uses the GPU where torch finds one.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from phinb.models.shape import ModelShape
@@ -21,7 +23,6 @@ from phinb.models.shape import ModelShape
 LAYERS = 2
 BATCH, WIDTH = 4, 64
 """Sequences, and tokens of each: about as many as a small training's step has, for a few tokens say nothing."""
-RANK = 16
 BUDGET_S = 2.0
 """Seconds of measuring in all; loading torch comes on top."""
 FEWEST, OFTEN = 3, 3
@@ -30,38 +31,50 @@ MOST_FLOPS = 1e11
 """A turn is kept this small by taking fewer tokens, so that a slow machine gets through those of a large model."""
 
 
-def measure(shape: ModelShape, batch: int = BATCH, width: int = WIDTH) -> dict[str, float]:
-    """Seconds a token by type and checkpointing, of the fastest pass of each: others were disturbed.
+Pass = tuple[str, int, int]
+"""The type, the sequences of a batch, the tokens of each."""
 
-    Types take turns, so that whatever else the machine does slows them alike.
+
+def name_pass(one: Pass, *, checkpointing: bool = False) -> str:
+    """`bfloat16 4x36`, `bfloat16+checkpointing 4x36`"""
+    dtype, batch, width = one
+    return f"{dtype}{'+checkpointing' if checkpointing else ''} {batch}x{width}"
+
+
+def measure(shape: ModelShape, rank: int, passes: Sequence[Pass] = ()) -> dict[str, float]:
+    """See above; of the fastest pass of each kind: others were disturbed.
+
+    Kinds take turns, so that whatever else the machine does slows them alike.
     """
     import torch
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     tokens = MOST_FLOPS / (8 * (OFTEN * LAYERS * shape.layer_parameters + shape.embedding))
-    batch, width = max(1, min(batch, round(tokens / width))), max(1, min(width, round(tokens)))
-    slices = {name: _Slice(shape, getattr(torch, name), device) for name in ("float32", "bfloat16")}
-    heads: dict[str, list[float]] = {name: [] for name in slices}
-    layers: dict[str, list[tuple[float, float]]] = {name: [] for name in slices}
-    small: dict[str, list[float]] = {name: [] for name in slices}
+    batch, width = max(1, min(BATCH, round(tokens / WIDTH))), max(1, min(WIDTH, round(tokens)))
+    slices = {name: _Slice(shape, getattr(torch, name), device, rank) for name in ("float32", "bfloat16")}
+    usual = [(name, batch, width) for name in slices]
+    wanted = [one for one in passes if one[0] in slices and one[1] * one[2] <= tokens]
+    layers: dict[Pass, list[tuple[float, float]]] = {one: [] for one in [*usual, *wanted]}
+    heads: dict[Pass, list[float]] = {one: [] for one in layers}
+    steps: list[float] = []
     neighbours, began, turns = _Neighbours(), time.perf_counter(), 0
     while turns < FEWEST or time.perf_counter() - began < BUDGET_S:
         turns += 1
-        for name, one in slices.items():
-            layers[name] += [one.time_layers(batch, width) for _ in range(OFTEN)]
-            heads[name].append(one.time_head(batch * width))
-            if batch > 1:
-                alone = min(one.time_layers(1, width)[1] for _ in range(OFTEN)) * shape.layers / LAYERS
-                small[name].append(alone + one.time_head(width))
-    found = {"busy": neighbours.read() if device == "cpu" else 0.0}
-    for name in slices:
-        forward, whole = (min(values) * shape.layers / LAYERS for values in zip(*layers[name], strict=True))
-        head = min(heads[name])
-        found[name] = (head + whole) / (batch * width)
-        found[f"{name}+checkpointing"] = (head + whole + forward) / (batch * width)
-        if small[name]:
-            found[f"{name}+small"] = min(small[name]) / width
-    found |= {"tokens": batch * width, "small_tokens": width}
+        for one in layers:
+            dtype, many, wide = one
+            layers[one] += [slices[dtype].time_layers(many, wide) for _ in range(OFTEN)]
+            heads[one].append(slices[dtype].time_head(many * wide))
+        steps.append(slices["float32"].time_optimizer())
+    found = {"busy": neighbours.read() if device == "cpu" else 0.0, "optimizer": min(steps)}
+    for one in layers:
+        forward, whole = (min(values) * shape.layers / LAYERS for values in zip(*layers[one], strict=True))
+        head = min(heads[one])
+        if one in usual:
+            found[one[0]] = (head + whole) / (batch * width)
+            found[f"{one[0]}+checkpointing"] = (head + whole + forward) / (batch * width)
+        if one in wanted:
+            found[name_pass(one)] = head + whole
+            found[name_pass(one, checkpointing=True)] = head + whole + forward
     return found
 
 
@@ -88,7 +101,7 @@ class _Neighbours:
 class _Slice:
     """A few layers of a decoder in torch's own operations, frozen, with adapters that are trained."""
 
-    def __init__(self, shape: ModelShape, dtype: Any, device: str) -> None:
+    def __init__(self, shape: ModelShape, dtype: Any, device: str, rank: int) -> None:
         import torch
 
         self.torch, self.shape, self.device = torch, shape, device
@@ -104,11 +117,12 @@ class _Slice:
         self.head = torch.randn(shape.vocabulary, shape.hidden, device=device, dtype=dtype) * 0.02
         self.adapters = [
             (
-                torch.randn(RANK, i, device=device, requires_grad=True),
-                torch.zeros(o, RANK, device=device, requires_grad=True),
+                torch.randn(rank, i, device=device, requires_grad=True),
+                torch.zeros(o, rank, device=device, requires_grad=True),
             )
             for i, o in sizes
         ]
+        self._optimizer: Any = None
 
     def time_layers(self, batch: int, width: int) -> tuple[float, float]:
         """(seconds of a forward pass, seconds of that and its backward pass)"""
@@ -132,6 +146,20 @@ class _Slice:
         logits = torch.nn.functional.linear(hidden, self.head).float()
         torch.nn.functional.cross_entropy(logits, labels).backward()
         return self._read_clock() - began
+
+    def time_optimizer(self) -> float:
+        """Seconds a parameter of a step of AdamW, gradients clipped, on the adapters of one layer."""
+        parameters = [one for pair in self.adapters for one in pair]
+        for one in parameters:
+            one.grad = self.torch.ones_like(one)
+        if self._optimizer is None:
+            self._optimizer = self.torch.optim.AdamW(parameters, lr=1e-9)
+            self._optimizer.step()  # the first one makes its states
+        began = self._read_clock()
+        self.torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        self._optimizer.step()
+        seconds = self._read_clock() - began
+        return seconds / int(sum(one.numel() for one in parameters))
 
     def _read_clock(self) -> float:
         if self.device == "cuda":
@@ -165,5 +193,7 @@ class _Slice:
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure(ModelShape(**json.loads(sys.argv[1])))), flush=True)
+    asked = json.loads(sys.argv[1])
+    wanted = [(str(dtype), int(batch), int(width)) for dtype, batch, width in asked["passes"]]
+    print(json.dumps(measure(ModelShape(**asked["shape"]), asked["rank"], wanted)), flush=True)
     os._exit(0)

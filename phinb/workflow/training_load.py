@@ -15,6 +15,7 @@ from phinb.data.statistics import count_held_out, count_steps
 from phinb.data.trainer import find_trainer
 from phinb.types import Effective
 from phinb.workflow.checkpoints import is_training
+from phinb.workflow.step_probe import Pass
 
 DEFAULT_MODULES: Mapping[str, tuple[str, ...]] = {"phi3": ("o_proj", "qkv_proj")}
 """What Olive takes where target_modules is not given (olive.common.hf.mappings); for all others q_proj and v_proj."""
@@ -68,6 +69,28 @@ class TrainingLoad:
     @property
     def quantized(self) -> bool:
         return self.kind in ALL_LINEAR
+
+    @property
+    def merged(self) -> TrainingLoad:
+        """The load, were the batches that are accumulated one."""
+        width = self.merged_grouped if self.sampling == "group_by_length" else self.merged_random
+        return replace(
+            self,
+            batch=self.batch * self.accumulation,
+            accumulation=1,
+            mean_width=width or self.mean_width,
+            random_width=self.merged_random or self.random_width,
+            grouped_width=self.merged_grouped or self.grouped_width,
+        )
+
+
+def find_passes(load: TrainingLoad) -> tuple[Pass, ...]:
+    """The passes that are worth timing for themselves: a batch as it is now and, where batches are accumulated, all of
+    a step's as one. Widths are rounded: what was timed serves other data of about the same lengths."""
+    loads = (load,) if load.accumulation < 2 else (load, load.merged)
+    if load.quantized or not all(one.mean_width for one in loads):
+        return ()
+    return tuple((one.dtype, one.batch, max(4, 4 * round((one.mean_width or 0.0) / 4))) for one in loads)
 
 
 def read_loads(config: Any, previews: tuple[Preview, ...], architecture: str = "") -> list[TrainingLoad]:

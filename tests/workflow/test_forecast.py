@@ -15,9 +15,11 @@ from phinb.models.references import resolve_model
 from phinb.models.shape import read_shape
 from phinb.workflow.forecast import Forecast, Subject, forecast
 from phinb.workflow.history import read_estimates
+from phinb.workflow.memory import adapter_parameters
 from phinb.workflow.preflight import preflight
+from phinb.workflow.step_probe import name_pass
 from phinb.workflow.store import RunFolder
-from phinb.workflow.training_load import read_loads
+from phinb.workflow.training_load import find_passes, read_loads
 from tests.benchmarks.forecast import watch_peaks
 from tests.workflow.conftest import MakeConfig
 
@@ -190,12 +192,19 @@ def test_seconds_measured_beside_other_programs_are_not_a_forecast(make_config: 
     assert isinstance(folder, Path)
     shape = read_shape(folder)
     (load,) = read_loads(config, preflight(config, within_s=60).previews, "phi3")
-    quiet = {"float32": 1e-3, "bfloat16": 5e-4, "float32+checkpointing": 2e-3, "busy": 0.05}
+    quiet = {"float32": 1e-3, "bfloat16": 5e-4, "float32+checkpointing": 2e-3, "busy": 0.05, "optimizer": 0.0}
     known, unknown = (
         forecast(Subject(config.to_olive(), "phinb://other", shape, 1, (load,), speed)).passes[0]
         for speed in (quiet, {**quiet, "busy": 0.5})
     )
+    assert shape is not None
     assert load.step_tokens is not None
     assert load.steps is not None
     assert known.seconds == pytest.approx(1e-3 * load.step_tokens * load.steps, rel=0.1)
     assert (unknown.seconds, unknown.time_how) == (None, "unknown until the first steps")
+
+    (own,) = find_passes(load)
+    timed = {**quiet, name_pass(own): 0.4, "optimizer": 1e-6}
+    step = load.accumulation * 0.4 + 1e-6 * adapter_parameters(shape, load)
+    exact = forecast(Subject(config.to_olive(), "phinb://other", shape, 1, (load,), timed)).passes[0]
+    assert exact.seconds == pytest.approx(step * load.steps)
