@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ READERS = ("json", "csv", "parquet", "text", "arrow", "xml", "pandas")
 
 SKIPS_EMPTY = ("json", "text")
 """The readers to which a file of no bytes is one without rows; the others fail at it."""
+
+MOST_WATCHED = 1000
+"""Files of a folder that are looked at for changes: it is done after each cell."""
 
 HANDLED = ("data_name", "split", "data_files", "col_filters", "trust_remote_code", "subset", "data_dir")
 COMPRESSED = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
@@ -37,6 +41,16 @@ class Sources:
     options: Mapping[str, Any] = field(default_factory=dict)
     missing: tuple[Path, ...] = ()
     unmatched: tuple[Path, ...] = ()
+    folder: Path | None = None
+    """The folder that is the data set, where it is one; the library finds out what of it is read."""
+
+    @property
+    def watched(self) -> tuple[Path, ...]:
+        """The files whose change may change the rows; of a folder all in it, MOST_WATCHED at most."""
+        if self.folder is None:
+            return self.every_file
+        found = (path for path in self.folder.rglob("*") if path.is_file())
+        return tuple(islice(found, MOST_WATCHED))
 
     @property
     def every_file(self) -> tuple[Path, ...]:
@@ -63,11 +77,12 @@ def find_files(name: str, params: Mapping[str, Any], folder: Path) -> Sources:
     if params.get("data_dir") is not None:
         arguments["data_dir"] = str(_absolute(str(params["data_dir"]), folder))
     is_folder = name not in READERS and (folder / name).is_dir()
+    own = _absolute(name, folder) if is_folder else None
     if is_folder:
-        arguments["path"] = str(_absolute(name, folder))
+        arguments["path"] = str(own)
     data_files = params.get("data_files")
     if data_files is None:
-        return Sources(name, arguments=arguments, options=options)
+        return Sources(name, arguments=arguments, options=options, folder=own)
     if name not in READERS and not is_folder:
         # Paths within a data set of the hub.
         return Sources(name, arguments=arguments | {"data_files": data_files}, options=options)
@@ -81,7 +96,8 @@ def find_files(name: str, params: Mapping[str, Any], folder: Path) -> Sources:
     arguments["data_files"] = named["train"] if is_list else named
     every = [path for found in paths.values() for path in found]
     if is_folder or any(isinstance(path, str) for path in every):
-        return Sources(name, arguments=arguments, options=options)  # addresses are the library's business
+        # Addresses are the library's business.
+        return Sources(name, arguments=arguments, options=options, folder=own)
     matches = {path: find_matches(path) for path in every if isinstance(path, Path) and is_pattern(str(path))}
     return Sources(
         name,

@@ -70,15 +70,15 @@ def open_rows(data_config: Mapping[str, Any], folder: Path) -> Rows:
     sources = find_files(name, params, folder)
     problems = check_files(sources, path)
     find = None
-    if any(map(is_pattern, list_strings(params.get("data_files") or ()))):
-        find = lambda: find_files(name, params, folder).every_file  # noqa: E731
+    if sources.folder or any(map(is_pattern, list_strings(params.get("data_files") or ()))):
+        find = lambda: find_files(name, params, folder).watched  # noqa: E731
     if problems:
-        return Rows(None, "", tuple(problems), files=(*sources.every_file, *sources.missing), find=find)
+        return Rows(None, "", tuple(problems), files=(*sources.watched, *sources.missing), find=find)
     try:
         table = _open_table(sources, params, split, path)
         return _finish(table, sources, params, split, path, find)
     except Unreadable as error:
-        return Rows(None, "", (error.problem,), files=sources.every_file, find=find)
+        return Rows(None, "", (error.problem,), files=sources.watched, find=find)
 
 
 def read_rows(data_config: Mapping[str, Any], folder: Path, limit: int | None = None) -> FirstRows:
@@ -138,7 +138,7 @@ def _finish(
 ) -> Rows:
     """Rows of a table whose filters are known to name columns."""
     filters = params.get("col_filters") or {}
-    files = sources.every_file
+    files = sources.watched
     if not table.reach(1):
         raise Unreadable(_no_rows(sources.description, path))
     for name in filters:

@@ -193,6 +193,23 @@ def test_rows_hear_of_files_that_have_changed(folder: Path) -> None:
     assert again.outdated
 
 
+def test_rows_hear_of_a_folder_that_has_changed(tmp_path: Path) -> None:
+    """A data set that is a folder: a file of it is another one, or a new one has come."""
+    (tmp_path / "phrases" / "data").mkdir(parents=True)
+    first = tmp_path / "phrases" / "data" / "train-1.jsonl"
+    first.write_text('{"word": "canal"}\n', encoding="utf-8")
+    config = {"name": "t", "load_dataset_config": {"data_name": "phrases", "split": "train"}}
+    rows = open_rows(config, tmp_path)
+    assert (len(rows), rows.outdated) == (1, False)
+    first.write_text('{"word": "canal"}\n{"word": "home"}\n', encoding="utf-8")
+    assert rows.outdated
+    again = open_rows(config, tmp_path)
+    assert (len(again), again.outdated) == (2, False)
+    first.with_name("train-2.jsonl").write_text('{"word": "late"}\n', encoding="utf-8")
+    assert again.outdated
+    assert len(open_rows(config, tmp_path)) == 3
+
+
 def test_rows_know_what_they_are(folder: Path) -> None:
     rows = open_rows({"name": "t", "load_dataset_config": {"data_name": "json", "data_files": "rows.json"}}, folder)
     assert (rows.ok, rows.total, rows.columns, bool(rows), rows.page(0, 5), list(rows.batches())) == (
