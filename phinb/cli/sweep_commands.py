@@ -41,19 +41,13 @@ def add_commands(commands: Commands) -> None:
 
 def _sweep(options: argparse.Namespace) -> int:
     from phinb.api import open_sweep, sweep, sweeps
-    from phinb.workflow.sweep_space import read_assignments
+    from phinb.workflow.sweep_space import read_assignments, read_options
 
     if options.settings:
         started = sweep(
             Path(options.target),
             read_assignments(options.settings),
-            repeats=options.repeats,
-            sampler=options.sampler,
-            trials=options.trials,
-            objective=options.objective,
-            variant=options.variant,
-            until=options.until,
-            at_once=options.at_once,
+            **read_options(options),
         )
         if options.detach:
             print(started.id)

@@ -45,7 +45,7 @@ class SweepMagics(Magics):  # type: ignore[misc]
         With a name and no settings, or nothing at all: the panel of the sweep of that id or name, or of the newest.
         """
         from phinb.api import open_sweep, sweep, sweeps
-        from phinb.workflow.sweep_space import read_assignments
+        from phinb.workflow.sweep_space import read_assignments, read_options
 
         if not options.settings:
             found = self.shell.user_ns.get(options.name) if options.name else next(iter(sweeps()), None)
@@ -57,13 +57,7 @@ class SweepMagics(Magics):  # type: ignore[misc]
         started = sweep(
             find_config(self.shell.user_ns, options.name),
             read_assignments(options.settings),
-            repeats=options.repeats,
-            sampler=options.sampler,
-            trials=options.trials,
-            objective=options.objective,
-            variant=options.variant,
-            until=options.until,
-            at_once=options.at_once,
+            **read_options(options),
         )
         return self._watch(started)
 

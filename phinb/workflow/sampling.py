@@ -75,11 +75,18 @@ class Sampler:
 
 
 def make_sampler(
-    phinb_section: Mapping[str, Any], olive: Mapping[str, Any], pass_name: str, model: str, told: Told
+    phinb_section: Mapping[str, Any],
+    olive: Mapping[str, Any],
+    pass_name: str,
+    model: str,
+    told: Told,
+    *,
+    alternative: int = 0,
 ) -> Sampler | None:
     """The sampler of a training pass, as phinb's section asks for it; None where it names no prompt.
 
     Prompts are tokenised as the pass's own rows are: with the same special tokens, or in the same chat template.
+    alternative: which one it is, from 0, of a list of passes.
     """
     prompts = [str(prompt) for prompt in phinb_section.get("samples") or ()]
     if not prompts:
@@ -89,7 +96,7 @@ def make_sampler(
     load = olive.get("input_model", {}).get("load_kwargs") or {}
     tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=bool(load.get("trust_remote_code")))
     every, new_tokens = phinb_section.get("samples_every"), int(phinb_section.get("samples_tokens") or 24)
-    return Sampler(prompts, every, new_tokens, _recipe_of(olive, pass_name), tokenizer, told)
+    return Sampler(prompts, every, new_tokens, find_recipe(olive, pass_name, alternative), tokenizer, told)
 
 
 @contextmanager
@@ -123,9 +130,10 @@ def _as_trained(prompt: str, recipe: Recipe, tokenizer: Any) -> str:
     return f"{tokenizer.bos_token} {prompt}" if recipe.add_special_tokens and tokenizer.bos_token else prompt
 
 
-def _recipe_of(olive: Mapping[str, Any], pass_name: str) -> Recipe:
+def find_recipe(olive: Mapping[str, Any], pass_name: str, alternative: int = 0) -> Recipe:
+    """How the rows of a training pass become tokens; `alternative`: which one of a list of passes, from 0."""
     value = olive["passes"][pass_name]
-    named = (value[0] if isinstance(value, list) else value).get("train_data_config")
+    named = (value[alternative] if isinstance(value, list) else value).get("train_data_config")
     for data_config in olive.get("data_configs") or []:
         if data_config.get("name") == named:
             return read_recipe(parameters(data_config.get("pre_process_data_config")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from phinb.config import Config
 from phinb.errors import ConfigError
@@ -29,13 +30,16 @@ def start_run(
     fresh: bool = False,
     anyway: bool = False,
     found: Preflight | None = None,
+    notes: Mapping[str, str] | None = None,
 ) -> Run:
     """Start a run and return at once. `found` is what `look` saw, where that was done already.
+
+    notes: texts that the run's folder keeps, by file name.
 
     Raises ConfigError where something stands in the way; `anyway`: but for memory and disk.
     """
     found = found if found is not None else look(config)
     if not found.ok and not (anyway and found.may_start_anyway):
         raise ConfigError(found.problems)
-    noted = {NAME: json.dumps(found.forecast.to_json(), indent=1)}
+    noted = {**(notes or {}), NAME: json.dumps(found.forecast.to_json(), indent=1)}
     return launch(config, until=until, from_pass=from_pass, fresh=fresh, notes=noted)

@@ -13,6 +13,7 @@
             results.json     which results in Olive's cache it made or used
             worker.json      which process works on it
             artefacts.json   what each artefact was made of, by which run, and the hashes of its files
+            swept.json       of a trial: which sweep it belongs to
             tracking/        what experiment trackers were told, and what those keep that have no server
             artefacts/PASS   a pass's output, hard links into the cache where the file system has them
 
@@ -27,7 +28,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,9 @@ from phinb.errors import PhinbError
 from phinb.types import Event, Queued, RunState, Variant
 from phinb.workflow.event_lines import decode_event, to_bytes
 from phinb.workflow.state import reduce_all
+
+SWEPT = "swept.json"
+"""Of a run that a sweep began: {sweep_id, name of the swept configuration, trial}."""
 
 
 @dataclass(frozen=True)
@@ -252,18 +256,31 @@ def find(reference: str | Path) -> RunFolder:
     path = Path(reference)
     if any((path / name).is_file() for name in ("run.json", "events.jsonl")) and RunFolder(path).is_readable:
         return RunFolder(path.resolve())
-    everything = list(iterate())
     text = str(reference)
-    matching = [run for run in everything if run.path.name.startswith(text) or run.path.name.endswith(text)]
-    if len(matching) == 1 or (matching and matching[0].path.name == text):
-        return matching[0]
-    if len(matching) > 1:
-        names = ", ".join(run.path.name for run in matching[:5])
-        raise PhinbError(f"{text!r} fits {len(matching)} runs: {names}.", "Write more of the id.")
-    for run in everything:
-        if run.record.name == text:
-            return run
+    found = match_folder(list(iterate()), text, "runs", lambda run: run.record.name)
+    if found is not None:
+        return found
     raise PhinbError(f"There is no run {text!r}.", "%olive_runs, or `phinb runs`, lists those there are.")
+
+
+def match_folder(
+    folders: Sequence[RunFolder], text: str, kind: str, name_of: Callable[[RunFolder], str]
+) -> RunFolder | None:
+    """The one of this id, else the newest of this name, else the one whose id begins or ends so.
+
+    folders: the newest first. kind: what they are, for the error.
+
+    Raises PhinbError where more than one id begins or ends so.
+    """
+    exact = next((one for one in folders if one.path.name == text), None)
+    found = exact or next((one for one in folders if name_of(one) == text), None)
+    if found is not None or not text:
+        return found
+    matching = [one for one in folders if one.path.name.startswith(text) or one.path.name.endswith(text)]
+    if len(matching) > 1:
+        names = ", ".join(one.path.name for one in matching[:5])
+        raise PhinbError(f"{text!r} fits {len(matching)} {kind}: {names}.", "Write more of the id.")
+    return next(iter(matching), None)
 
 
 def _mend_and_count(file: Any) -> int:

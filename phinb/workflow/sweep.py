@@ -20,7 +20,17 @@ from phinb.workflow.process import find_worker, kill_tree, remember_worker, star
 from phinb.workflow.runner import Run, open_run
 from phinb.workflow.store import RunFolder
 from phinb.workflow.sweep_results import Setting, judge, summarize
-from phinb.workflow.sweep_space import Space, check_space, check_trial, list_grid, make_trial, shorten, write_values
+from phinb.workflow.sweep_space import (
+    MOST_RUNS,
+    Space,
+    check_space,
+    check_trial,
+    count_settings,
+    list_grid,
+    make_trial,
+    shorten,
+    write_values,
+)
 from phinb.workflow.sweep_store import Sampler, SweepRecord, SweepState, Trial
 
 if TYPE_CHECKING:
@@ -205,17 +215,25 @@ def launch_sweep(
     Raises PhinbError where a path leads nowhere, a value would be refused, or the space does not fit the sampler.
     """
     config.to_olive()
+    if until is not None and until not in config.passes:
+        raise PhinbError(f"The configuration has no pass {until!r}.", f"Its passes are: {', '.join(config.passes)}.")
     check_space(config, space)
     known: tuple[Trial, ...] = ()
+    grid = list_grid(space) if sampler == "grid" else []
     if sampler == "grid":
-        grid = list_grid(space)
         for values in grid:
             if wrong := check_trial(make_trial(config, values)):
                 raise PhinbError(f"{write_values(values)} cannot be run: {wrong}", "Leave the value out.")
-        known = tuple(Trial(number, values, seed) for number, values in enumerate(grid, 1) for seed in seeds)
         trials = len(grid)
     elif not trials or trials < 1:
         raise PhinbError(f"The sampler {sampler} needs to know how many settings to draw.", "Give trials=20.")
+    else:
+        # No setting is drawn twice: of few there are no more.
+        trials = min(trials, count_settings(space) or trials)
+    if trials * len(seeds) > MOST_RUNS:
+        raise PhinbError(f"The sweep has {trials * len(seeds):,} runs.", f"Up to {MOST_RUNS:,} are kept track of.")
+    if sampler == "grid":
+        known = tuple(Trial(number, values, seed) for number, values in enumerate(grid, 1) for seed in seeds)
     record = SweepRecord(
         sweep_id=sweep_store.new_id(),
         name=config.name,
@@ -241,7 +259,7 @@ def open_sweep(reference: str | Path) -> Sweep:
 
 
 def sweeps() -> list[Sweep]:
-    """All sweeps of this user, newest first."""
+    """All sweeps of this user that can be read, newest first."""
     return [Sweep(folder) for folder in sweep_store.iterate()]
 
 

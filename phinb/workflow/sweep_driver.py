@@ -5,7 +5,10 @@ What it knows stands in trials.json after each step, so that another driver can 
 
 from __future__ import annotations
 
+import contextlib
+import json
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from statistics import fmean
@@ -17,7 +20,7 @@ from phinb.errors import PhinbError
 from phinb.types import RunState
 from phinb.workflow.runner import Run, open_run
 from phinb.workflow.starting import look, start_run
-from phinb.workflow.store import RunFolder
+from phinb.workflow.store import SWEPT, RunFolder
 from phinb.workflow.sweep_sampler import Sampling, make_sampler
 from phinb.workflow.sweep_space import make_trial, write_values
 from phinb.workflow.sweep_store import (
@@ -97,8 +100,8 @@ class Driver:
         trial = self.state.trials[index]
         try:
             started = self._start(trial, alone=not running)
-        except PhinbError as error:
-            self._change(index, replace(trial, status="failed", message=f"{error.message} {error.hint}".strip()))
+        except Exception as error:
+            self._change(index, replace(trial, status="failed", message=_tell(error)))
             return True
         if started is None:
             return False
@@ -120,7 +123,9 @@ class Driver:
                 self.state = replace(self.state, note="the next run waits for memory")
                 return None
         self.state = replace(self.state, note="", expected_s=found.forecast.seconds)
-        run = start_run(config, until=self.record.until, found=found)
+        note = {"sweep_id": self.record.sweep_id, "name": self.record.name, "trial": trial.number}
+        notes = {SWEPT: json.dumps(note, ensure_ascii=False)}
+        run = start_run(config, until=self.record.until, found=found, notes=notes)
         self._needs[run.id] = need or 0
         return run
 
@@ -148,8 +153,8 @@ class Driver:
         self._change(index, replace(trial, status="measuring"))
         try:
             metrics = dict(self.measure(run, self.record))
-        except PhinbError as error:
-            self._change(index, replace(trial, status="failed", message=f"{error.message} {error.hint}".strip()))
+        except Exception as error:
+            self._change(index, replace(trial, status="failed", message=_tell(error)))
             return
         # A run that was ended early has trained less than its setting says.
         message = "Its training was stopped early." if ended.status == "stopped" else ""
@@ -158,7 +163,8 @@ class Driver:
     def _cancel(self) -> None:
         for index, trial in enumerate(self.state.trials):
             if trial.status == "running":
-                open_run(trial.run_id).cancel()
+                with contextlib.suppress(PhinbError):  # its folder was removed
+                    open_run(trial.run_id).cancel()
                 self._change(index, replace(trial, status="cancelled"))
         self._finish("cancelled")
         self._write()
@@ -213,7 +219,18 @@ class Driver:
         write_state(self.folder, self.state)
 
 
+def _tell(error: Exception) -> str:
+    """What went wrong, in a trial's message; of an error that is nobody's plan the log has the whole."""
+    if isinstance(error, PhinbError):
+        return f"{error.message} {error.hint}".strip()
+    traceback.print_exception(error)
+    return f"{type(error).__name__}: {error}. The sweep's log says more."
+
+
 def _held(run_id: str) -> int:
-    """Bytes that a run's worker holds now."""
-    resources = open_run(run_id).state.resources
+    """Bytes that a run's worker holds now; 0 where it is gone."""
+    try:
+        resources = open_run(run_id).state.resources
+    except PhinbError:
+        return 0
     return resources.rss_bytes if resources else 0

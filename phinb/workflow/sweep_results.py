@@ -59,14 +59,16 @@ def summarize_training(state: RunState) -> dict[str, float]:
     """The figures of a run's training that its events have.
 
     loss: the mean of the last tenth of what was logged, as single steps differ by their rows; eval_loss: the last.
-    seconds: from the run's start to its end.
+    Neither where it was no number in the end: the training has diverged. seconds: from the run's start to its end.
     """
     found: dict[str, float] = {}
-    losses = [value for metric in state.metrics if (value := metric.values.get("loss")) is not None]
-    evaluated = [value for metric in state.metrics if (value := metric.values.get("eval_loss")) is not None]
-    if losses:
-        found["loss"] = fmean(losses[-max(1, len(losses) // 10) :])
-    if evaluated:
+    losses = [metric.values["loss"] for metric in state.metrics if "loss" in metric.values]
+    evaluated = [metric.values["eval_loss"] for metric in state.metrics if "eval_loss" in metric.values]
+    last = losses[-max(1, len(losses) // 10) :]
+    numbers = [loss for loss in last if loss is not None]
+    if numbers and len(numbers) == len(last):
+        found["loss"] = fmean(numbers)
+    if evaluated and evaluated[-1] is not None:
         found["eval_loss"] = evaluated[-1]
     if state.started_at is not None and state.ended_at is not None:
         found["seconds"] = state.ended_at - state.started_at

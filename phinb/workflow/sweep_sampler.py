@@ -9,11 +9,15 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from phinb.workflow.sweep_space import Range, list_grid
+from phinb.workflow.sweep_space import Range, count_settings, list_grid
 from phinb.workflow.sweep_store import SweepRecord
 
 SAMPLER_SEED = 0
 """Of Optuna's samplers: the same sweep proposes the same settings."""
+
+
+MOST_DRAWS = 1000
+"""How often a setting is drawn in the hope of a new one, where few are left."""
 
 
 class Sampling(Protocol):
@@ -60,17 +64,29 @@ class Drawn:
         self._space = record.space
         self._left = record.trials - len(proposed)
         self._asked: dict[str, Any] = {}
+        self._seen: set[str] = set()
+        self._all = count_settings(record.space)
         for values in proposed:
             self._study.enqueue_trial(self._encode(values))
             self._asked[_key(values)] = self._draw()[1]
+            self._seen.add(_key(values))
 
     def ask(self) -> dict[str, Any] | None:
-        if self._left <= 0:
-            return None
-        self._left -= 1
-        values, trial = self._draw()
-        self._asked[_key(values)] = trial
-        return values
+        """What was proposed before is passed over: with the same seeds it would be the same runs."""
+        import optuna
+
+        for _ in range(MOST_DRAWS if self._left > 0 else 0):
+            values, trial = self._draw()
+            key = _key(values)
+            if key not in self._seen:
+                self._left -= 1
+                self._seen.add(key)
+                self._asked[key] = trial
+                return values
+            self._study.tell(trial, state=optuna.trial.TrialState.FAIL)
+            if len(self._seen) == self._all:
+                break
+        return None
 
     def tell(self, values: Mapping[str, Any], score: float | None) -> None:
         import optuna

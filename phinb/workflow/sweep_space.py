@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,10 +22,17 @@ from phinb.types import Edit, Problem
 SEED = "phinb.seed"
 """The path of the seed, which the repeats of a trial differ by."""
 
+OPTIONS = ("repeats", "sampler", "trials", "objective", "variant", "until", "at_once")
+"""Of `phinb.sweep`, %olive_sweep and `phinb sweep` alike."""
+
 MOST_TRIALS = 500
+MOST_RUNS = 2000
+"""Settings by seeds: each is a folder on disk, and a line of the state that is written after every change."""
+
 MOST_PROBLEMS = 5
 
-_RANGE = re.compile(r"\s*(-?[\d.]+(?:e[+-]?\d+)?)\s*\.\.\s*(-?[\d.]+(?:e[+-]?\d+)?)\s*", re.IGNORECASE)
+_NUMBER = r"(-?(?:\d+(?:\.\d+)?|\.\d+)(?:e[+-]?\d+)?)"
+_RANGE = re.compile(rf"\s*{_NUMBER}\s*\.\.\s*{_NUMBER}\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,9 @@ class Range:
     high: float
 
     def __post_init__(self) -> None:
+        for end in (self.low, self.high):
+            if not isinstance(end, int | float) or not math.isfinite(end):
+                raise PhinbError(f"A range has no end {end!r}.", "Write two numbers: 1e-5..1e-3.")
         if not self.low < self.high:
             raise PhinbError(f"The range {self} is empty.", "Write the smaller number first: 1e-5..1e-3.")
 
@@ -59,7 +70,8 @@ Space = Mapping[str, Dimension]
 def read_space(given: Mapping[str, Any]) -> dict[str, Dimension]:
     """A space from a mapping of paths to values, a Range, or the text of either ("8,16,32", "1e-5..1e-3").
 
-    Raises PhinbError where a path has no values, or has one twice.
+    Numbers of NumPy count as those that they are. Raises PhinbError where a path has no values, one twice, or one that
+    a configuration cannot hold.
     """
     if not given:
         raise PhinbError("It is not said what to try.", 'Name a path and its values: {"passes.lora.r": [8, 16, 32]}.')
@@ -71,8 +83,8 @@ def read_space(given: Mapping[str, Any]) -> dict[str, Dimension]:
             continue
         if isinstance(found, str | bytes | Mapping) or not isinstance(found, Iterable):
             raise PhinbError(f"{path} has no list of values, but {found!r}.", f"Write a list: [{found!r}].")
-        listed = tuple(found)
-        keys = [json.dumps(value, default=str) for value in listed]
+        listed = tuple(_plain(path, value) for value in found)
+        keys = [write_key(value) for value in listed]
         twice = next((key for key in keys if keys.count(key) > 1), None)
         if not listed or twice is not None:
             what = "has no values" if not listed else f"has {twice} twice"
@@ -82,13 +94,21 @@ def read_space(given: Mapping[str, Any]) -> dict[str, Dimension]:
 
 
 def read_values(text: str) -> tuple[Any, ...] | Range:
-    """The values of `8,16,32` or `["q_proj"],["q_proj","v_proj"]` as JSON has them; what is no JSON is a text."""
+    """The values of `8,16,32` or `["q_proj"],["q_proj","v_proj"]` as JSON has them; what is no JSON is a text.
+
+    Raises PhinbError where there is nothing between two commas.
+    """
     if match := _RANGE.fullmatch(text):
         return Range(*map(_read_number, match.groups()))
     try:
         return tuple(json.loads(f"[{text}]"))
     except ValueError:
-        return tuple(map(_read_value, text.split(",")))
+        words = text.split(",")
+        if not all(word.strip() for word in words):
+            raise PhinbError(
+                f"{text!r} has a comma with no value beside it.", 'Write 8,16,32; an empty text is "".'
+            ) from None
+        return tuple(map(_read_value, words))
 
 
 def read_assignments(words: Sequence[str]) -> dict[str, Any]:
@@ -96,11 +116,17 @@ def read_assignments(words: Sequence[str]) -> dict[str, Any]:
     given: dict[str, Any] = {}
     for word in words:
         path, sign, values = word.partition("=")
+        path = path.strip()
         if not sign or not path or path in given:
             what = f"{path} is given twice" if path in given else f"{word!r} is no path with values"
             raise PhinbError(f"{what}.", "Write passes.lora.r=8,16,32, each path once.")
-        given[path.strip()] = values
+        given[path] = values
     return given
+
+
+def read_options(options: Any) -> dict[str, Any]:
+    """What else `phinb.sweep` is told, of a magic's or a command's parsed options."""
+    return {name: getattr(options, name) for name in OPTIONS}
 
 
 def list_grid(space: Space) -> list[dict[str, Any]]:
@@ -137,7 +163,8 @@ def check_space(config: Config, space: Space) -> None:
     """Raises PhinbError where a path leads nowhere, or one of its values would be refused; nothing is started."""
     effective = config.effective()
     for path in space:
-        if path == SEED:
+        # A trial's own seed is written over each of these, whatever the space says.
+        if path == SEED or path.endswith(".training_args.seed"):
             raise PhinbError("The seed is no setting to be compared.", "repeats=3 tries each setting with 3 seeds.")
         parent = path.rpartition(".")[0]
         if path not in effective and not any(known.startswith(f"{parent}.") for known in effective if parent):
@@ -155,6 +182,26 @@ def check_space(config: Config, space: Space) -> None:
 def check_trial(config: Config) -> str:
     """What is wrong with the configuration of a trial; "" where it can be started."""
     return " ".join(problem.message for problem in _errors(config)[:MOST_PROBLEMS])
+
+
+def count_settings(space: Space) -> int | None:
+    """How many combinations there are; None where a range of numbers with decimals has no end of them."""
+    count = 1
+    for values in space.values():
+        if isinstance(values, Range):
+            if not values.is_whole:
+                return None
+            count *= int(values.high) - int(values.low) + 1
+        else:
+            count *= len(values)
+    return count
+
+
+def write_key(value: Any) -> str:
+    """A value as a text that is equal where values are: 8 and 8.0 are one number."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return json.dumps(value, sort_keys=True)
 
 
 def shorten(paths: Iterable[str]) -> dict[str, str]:
@@ -179,6 +226,18 @@ def write_value(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.3g}"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _plain(path: str, value: Any) -> Any:
+    """The value as JSON has it; what NumPy and its like wrap is taken out. Raises PhinbError for all else."""
+    unwrap = getattr(value, "tolist", None)
+    value = unwrap() if callable(unwrap) else value
+    try:
+        return json.loads(json.dumps(value, allow_nan=False))
+    except (TypeError, ValueError):
+        raise PhinbError(
+            f"{path} cannot be {value!r}: a configuration cannot hold it.", "Give numbers, texts, true, false or lists."
+        ) from None
 
 
 def _errors(config: Config) -> list[Problem]:

@@ -12,6 +12,7 @@ Each trial is an ordinary run, in the folder of the runs.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 import time
@@ -24,7 +25,7 @@ from phinb import folders
 from phinb.config import Config, load_config
 from phinb.errors import PhinbError
 from phinb.workflow.given import given_texts
-from phinb.workflow.store import RunFolder, read_json, write_atomically
+from phinb.workflow.store import RunFolder, match_folder, read_json, write_atomically
 from phinb.workflow.sweep_space import Dimension, Range, Space
 
 TrialStatus = Literal["waiting", "running", "measuring", "done", "failed", "cancelled"]
@@ -156,12 +157,14 @@ def write_state(folder: RunFolder, state: SweepState) -> None:
 
 
 def iterate() -> Iterator[RunFolder]:
-    """The sweeps' folders, newest first."""
+    """The sweeps' folders, newest first; what cannot be read is passed over, so that one bad folder hides no other."""
     root = sweeps_folder()
     if root.is_dir():
         for path in sorted(root.iterdir(), reverse=True):
-            if not path.name.startswith(".") and (path / "sweep.json").is_file():
-                yield RunFolder(path)
+            if not path.name.startswith("."):
+                with contextlib.suppress(PhinbError):
+                    read_record(RunFolder(path))
+                    yield RunFolder(path)
 
 
 def find(reference: str | Path) -> RunFolder:
@@ -172,15 +175,11 @@ def find(reference: str | Path) -> RunFolder:
     if (Path(reference) / "sweep.json").is_file():
         return RunFolder(Path(reference).resolve())
     everything, text = list(iterate()), str(reference)
-    matching = [one for one in everything if one.path.name.startswith(text) or one.path.name.endswith(text)]
-    if len(matching) > 1:
-        names = ", ".join(one.path.name for one in matching[:5])
-        raise PhinbError(f"{text!r} fits {len(matching)} sweeps: {names}.", "Write more of the id.")
-    named = matching if matching else [one for one in everything if read_record(one).name == text]
-    if not named:
+    found = match_folder(everything, text, "sweeps", lambda one: read_record(one).name)
+    if found is None:
         known = ", ".join(one.path.name for one in everything[:5])
         raise PhinbError(f"There is no sweep {text!r}.", f"The latest are: {known}." if known else "There is none yet.")
-    return named[0]
+    return found
 
 
 def _read_dimension(given: Any) -> Dimension:

@@ -55,10 +55,16 @@ class Look:
         if args.include_num_input_tokens_seen == "no":
             args.include_num_input_tokens_seen = "non_padding"
             self._counts_for_us = True
+        # By default the trainer writes 0, or what it was before, where the loss is NaN or infinite.
+        args.logging_nan_inf_filter = False
         self._watch.reporter.progress(self._pass, state.global_step, state.max_steps, "steps")
         try:
-            job = self._watch.job
-            self._sampler = make_sampler(job.phinb, job.olive, self._watch.pass_name, job.base_model, self._tell_sample)
+            job, name = self._watch.job, self._watch.pass_name
+            choice = self._watch.search.choice(name) if self._watch.search is not None else None
+            alternative = choice["index"] if choice else 0
+            self._sampler = make_sampler(
+                job.phinb, job.olive, name, job.base_model, self._tell_sample, alternative=alternative
+            )
         except Exception as error:  # of any class, by a tokenizer's own code
             self._give_sampling_up(error)
         self._sample(model, state)

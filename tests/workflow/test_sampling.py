@@ -12,7 +12,7 @@ import phinb
 from phinb.data.recipe import Recipe
 from phinb.types import RunState
 from phinb.workflow.runner import Run
-from phinb.workflow.sampling import Sampler
+from phinb.workflow.sampling import Sampler, find_recipe
 from phinb.workflow.throughput import Throughput
 from tests.workflow.conftest import MakeConfig
 
@@ -60,6 +60,22 @@ def test_what_cannot_be_asked_for_is_a_problem(make_config: MakeConfig, key: str
     config = make_config({f"phinb.{key}": value})
     assert not config.ok
     assert [problem.path for problem in config.problems if problem.severity == "error"] == [f"phinb.{key}"]
+
+
+def test_prompts_are_tokenised_as_the_rows_of_the_alternative_that_trains() -> None:
+    olive = {
+        "data_configs": [
+            {"name": "plain", "pre_process_data_config": {"text_template": "{phrase}"}},
+            {"name": "chat", "pre_process_data_config": {"chat_template": True}},
+        ],
+        "passes": {
+            "lora": [{"type": "LoRA", "train_data_config": name} for name in ("plain", "chat")],
+            "more": {"type": "LoRA", "train_data_config": "chat"},
+        },
+    }
+    assert find_recipe(olive, "lora", 0).text_template == "{phrase}"
+    assert find_recipe(olive, "lora", 1).chat_template
+    assert find_recipe(olive, "more").chat_template
 
 
 def state_of(run: Run) -> RunState:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import threading
@@ -24,7 +25,9 @@ from phinb.workflow.process import find_worker, remember_worker, wait_until
 from phinb.workflow.store import RunFolder
 from phinb.workflow.sweep import Sweep
 from phinb.workflow.sweep_driver import Driver
+from phinb.workflow.sweep_store import SweepRecord
 from phinb.workflow.sweep_view import describe_sweep, describe_sweep_buttons
+from phinb.workflow.trackers.process import describe_subject
 from tests.workflow.conftest import MakeConfig
 
 pytestmark = pytest.mark.slow
@@ -36,13 +39,17 @@ STEPS = "passes.lora.training_args.max_steps"
 def here(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sweep is driven by a thread of this process, whose runs begin at once; a process that sleeps stands for it."""
 
+    start_driver(monkeypatch, measure_trial)
+
+
+def start_driver(monkeypatch: pytest.MonkeyPatch, measure: sweep_driver.Measure) -> None:
     def start(folder: RunFolder) -> None:
         sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
         remember_worker(folder, sleeper.pid)
 
         def drive() -> None:
             try:
-                Driver(folder, measure_trial).drive()
+                Driver(folder, measure).drive()
             finally:
                 sleeper.kill()
                 sleeper.wait()
@@ -81,6 +88,13 @@ def test_each_setting_is_an_ordinary_run_with_each_seed(here: None, make_config:
     assert phinb.sweeps()[0].id == swept.id
 
 
+def test_a_sampler_ends_where_all_is_tried(here: None, make_config: MakeConfig) -> None:
+    swept = sweep(make_config({STEPS: 2}), {"passes.lora.r": [2, 4]}, sampler="random", trials=20)
+    assert swept.wait(60).status == "succeeded"
+    assert swept.record.trials == 2
+    assert sorted(swept.frame["r"]) == [2, 4]
+
+
 def test_a_sampler_draws_within_its_range(here: None, make_config: MakeConfig) -> None:
     space = {"passes.lora.training_args.learning_rate": "1e-5..1e-2", "passes.lora.r": "2..8"}
     swept = sweep(make_config({STEPS: 2}), space, sampler="random", trials=3)
@@ -103,6 +117,60 @@ def test_what_fails_is_one_trials_and_the_others_go_on(here: None, make_config: 
     assert (state.status, state.trials[0].status) == ("failed", "failed")
     assert "logged no eval_loss" in state.trials[0].message
     assert state.note == "No trial came to a figure."
+
+
+def test_what_nobody_foresaw_in_a_measurement_is_that_trials(
+    quick: None, make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Measuring calls much foreign code; the driver outlives all that it raises."""
+
+    def measure(run: phinb.Run, record: SweepRecord) -> dict[str, float]:
+        if run.config.effective()["passes.lora.r"].value == 2:
+            raise ZeroDivisionError("by a library's own code")
+        return measure_trial(run, record)
+
+    start_driver(monkeypatch, measure)
+    swept = sweep(make_config({STEPS: 2}), {"passes.lora.r": [2, 4]})
+    state = swept.wait(60)
+    assert state.status == "succeeded"
+    assert [trial.status for trial in state.trials] == ["failed", "done"]
+    assert "ZeroDivisionError: by a library's own code" in state.trials[0].message
+
+
+def test_a_run_whose_folder_is_gone_does_not_keep_a_sweep_from_its_cancelling(
+    here: None, make_config: MakeConfig
+) -> None:
+    swept = sweep(make_config({STEPS: 400}), {"passes.lora.r": [2, 4]}, at_once=2)
+    assert wait_until(lambda: all(trial.status == "running" for trial in swept.trials), 30)
+    run = swept.run(swept.trials[0])
+    run.cancel()
+    shutil.rmtree(run.folder)
+    swept.cancel()
+    state = swept.wait(20)
+    assert state.status == "cancelled"
+    assert all(trial.status in ("cancelled", "failed") for trial in state.trials)
+    assert find_worker(RunFolder(swept.run(swept.trials[1]).folder)) is None
+
+
+def test_one_bad_folder_hides_no_other_sweep(here: None, make_config: MakeConfig) -> None:
+    swept = sweep(make_config({STEPS: 2}), {"passes.lora.r": [2]})
+    bad = swept.folder.with_name("s-99999999-999999-ffff")
+    bad.mkdir()
+    (bad / "sweep.json").write_text('{"sweep_id": "s-9', encoding="utf-8")
+    assert phinb.sweeps()[0].id == swept.id
+    assert phinb.open_sweep("small").id == swept.id
+    assert phinb.open_sweep(swept.id).id == swept.id
+    shutil.rmtree(bad)
+    swept.wait(60)
+
+
+def test_trackers_have_the_trials_side_by_side(here: None, make_config: MakeConfig) -> None:
+    """Under the name of the configuration that is swept, and not in an experiment each."""
+    swept = sweep(make_config({STEPS: 2}), {"passes.lora.r": [2, 4]})
+    assert swept.wait(120).status == "succeeded"
+    runs = [swept.run(trial) for trial in swept.trials]
+    assert [run.name for run in runs] == ["small r=2", "small r=4"]
+    assert [describe_subject(RunFolder(run.folder), run.config).name for run in runs] == ["small", "small"]
 
 
 def test_stop_begins_no_further_run_and_resume_goes_on(here: None, make_config: MakeConfig) -> None:
@@ -134,7 +202,7 @@ def test_runs_wait_for_memory(here: None, make_config: MakeConfig, monkeypatch: 
     class Memory:
         total = available = 1_500_000_000
 
-    monkeypatch.setattr(sweep_driver.psutil, "virtual_memory", Memory)
+    monkeypatch.setattr(psutil, "virtual_memory", Memory)
     swept = sweep(make_config({STEPS: 20}), {"passes.lora.r": [2, 4]}, at_once=2)
     seen = set()
     while not (state := swept.state).ended:
@@ -221,6 +289,9 @@ def test_options_that_make_no_sense_are_refused(make_config: MakeConfig) -> None
         ({"repeats": 0}, "count runs"),
         ({"sampler": "tpe"}, "how many settings"),
         ({"sampler": "best"}, "no sampler"),
+        ({"until": "lroa"}, "no pass 'lroa'"),
+        ({"repeats": 10**12}, "1,000,000,000,000 runs"),
+        ({"repeats": -1}, "count runs"),
     ):
         with pytest.raises(PhinbError, match=message):
             phinb.sweep(config, space, **options)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 from scipy.stats import tukey_hsd
 
@@ -14,6 +16,7 @@ from phinb.workflow.sweep_sampler import make_sampler
 from phinb.workflow.sweep_space import (
     Range,
     check_space,
+    count_settings,
     list_grid,
     make_trial,
     read_assignments,
@@ -48,12 +51,41 @@ def test_values_are_read_as_json_and_else_as_texts(text: str, values: Any) -> No
     assert read_values(text) == values
 
 
+@pytest.mark.parametrize("text", ["1.2.3..5", "....", "1..2..3", "-..5"])
+def test_what_only_looks_like_a_range_is_a_text(text: str) -> None:
+    assert read_values(text) == (text,)
+
+
+@pytest.mark.parametrize("text", ["8,,16", "8,16,", ",", "a, ,b"])
+def test_a_comma_too_many_is_no_value(text: str) -> None:
+    with pytest.raises(PhinbError, match="comma with no value"):
+        read_values(text)
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    space = read_space({RATE: np.logspace(-4, -2, 3), "passes.lora.r": [np.int64(8), 16]})
+    assert space == {RATE: pytest.approx((1e-4, 1e-3, 1e-2)), "passes.lora.r": (8, 16)}
+    assert json.dumps(space)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, object(), {1, 2}, b"8"])
+def test_a_value_that_no_configuration_can_hold_is_refused(value: object) -> None:
+    with pytest.raises(PhinbError, match=r"passes\.lora\.r cannot be"):
+        read_space({"passes.lora.r": [8, value]})
+    with pytest.raises(PhinbError, match=r"cannot be nan"):
+        read_space({"passes.lora.r": "8,NaN"})
+
+
 def test_a_range_knows_what_it_is() -> None:
     assert Range(4, 64).is_whole
     assert Range(1e-5, 1e-3).is_logarithmic
     assert not Range(0.1, 0.5).is_logarithmic
     with pytest.raises(PhinbError, match="empty"):
         Range(2, 1)
+    with pytest.raises(PhinbError, match="no end inf"):
+        read_values("1..1e400")
+    with pytest.raises(PhinbError, match="no end 'a'"):
+        Range("a", "b")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -63,6 +95,8 @@ def test_a_range_knows_what_it_is() -> None:
         ({"passes.lora.r": 8}, "list of values"),
         ({"passes.lora.r": []}, "no values"),
         ({"passes.lora.r": [8, 8]}, "8 twice"),
+        ({"passes.lora.r": "8,8.0"}, "8 twice"),
+        ({"passes.lora.r": ""}, "no values"),
     ],
 )
 def test_a_space_that_says_too_little_is_refused(space: dict[str, Any], message: str) -> None:
@@ -70,6 +104,10 @@ def test_a_space_that_says_too_little_is_refused(space: dict[str, Any], message:
         read_space(space)
     with pytest.raises(PhinbError, match="is given twice"):
         read_assignments(["a.b=1", "a.b=2"])
+    with pytest.raises(PhinbError, match="is given twice"):
+        read_assignments(["a.b=1", "a.b =2"])
+    with pytest.raises(PhinbError, match="no path with values"):
+        read_assignments([" =2"])
     with pytest.raises(PhinbError, match="no path with values"):
         read_assignments(["a.b"])
 
@@ -98,8 +136,10 @@ def test_what_leads_nowhere_is_refused_before_anything_starts(make_config: MakeC
         check_space(config, {"passes.lora.r": (4, -4)})
     with pytest.raises(PhinbError, match="rank"):
         check_space(config, {"passes.lora.rank": (4,)})
-    with pytest.raises(PhinbError, match="repeats=3"):
-        check_space(config, {"phinb.seed": (1, 2)})
+    for path in ("phinb.seed", "passes.lora.training_args.seed"):
+        with pytest.raises(PhinbError) as error:
+            check_space(config, {path: (1, 2)})
+        assert "repeats=3" in error.value.hint
 
 
 def test_a_trial_has_its_values_and_its_seed_everywhere(make_config: MakeConfig) -> None:
@@ -136,6 +176,25 @@ def test_the_same_sweep_draws_the_same_and_learns() -> None:
     again = make_sampler(record, drawn[:29], higher=False)
     assert again.ask() not in drawn[:29]
     assert again.ask() is None
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random"])
+def test_nothing_is_drawn_twice(sampler: str) -> None:
+    """The same setting with the same seed is the same run: it would be compared with itself."""
+    space = {"passes.lora.r": [2, 4, 8], RATE: "0.001,0.01"}
+    record = make_record(space, sampler=sampler, trials=40)
+    made = make_sampler(record, [], higher=False)
+    drawn = []
+    while (one := made.ask()) is not None:
+        drawn.append(one)
+        made.tell(one, miss(one))
+    keys = [json.dumps(one) for one in drawn]
+    assert len(keys) == len(set(keys)) == 6
+    again = make_sampler(record, drawn[:5], higher=False)
+    assert (again.ask(), again.ask()) == (next(one for one in drawn if one not in drawn[:5]), None)
+    assert count_settings(record.space) == 6
+    assert count_settings(read_space({"a": "1..3", "b": "x,y"})) == 6
+    assert count_settings(read_space({"a": "0.1..0.3"})) is None
 
 
 def settings(*scores: tuple[float, ...]) -> list[Setting]:

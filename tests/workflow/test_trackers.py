@@ -24,6 +24,7 @@ from phinb.workflow.process import find_worker, wait_until
 from phinb.workflow.runner import Run
 from phinb.workflow.store import RunFolder
 from phinb.workflow.trackers.feed import name_metrics, trains_several
+from phinb.workflow.trackers.mlflow_tracker import make_store
 from phinb.workflow.trackers.packages import PACKAGES
 from phinb.workflow.trackers.process import LAST_S
 from phinb.workflow.trackers.tracker import without_credentials
@@ -120,7 +121,22 @@ def test_a_login_is_found_where_wandb_looks_for_it(tmp_path: Path) -> None:
 
 def test_a_password_in_an_address_is_not_repeated() -> None:
     assert without_credentials("no reply from https://me:secret@host:80/x") == "no reply from https://host:80/x"
+    assert without_credentials("postgresql://me:p@ss@host/db") == "postgresql://host/db"
     assert without_credentials("sqlite:////home/me@work/mlflow.db") == "sqlite:////home/me@work/mlflow.db"
+
+
+@pytest.mark.slow
+def test_a_store_that_is_cut_off_while_it_is_made_harms_nobody(tmp_path: Path) -> None:
+    """Killed as soon as it has begun to write; and then made by two at once."""
+    uri = uri_of(tmp_path)
+    line = [sys.executable, "-c", f"from {make_store.__module__} import make_store; make_store({uri!r})"]
+    first = subprocess.Popen(line)
+    assert wait_until(lambda: any(tmp_path.glob("mlflow.db*")), 60)
+    first.kill()
+    first.wait()
+    two = [subprocess.Popen(line) for _ in range(2)]
+    assert [process.wait(120) for process in two] == [0, 0]
+    assert read_mlflow(uri) == []
 
 
 def check_contents(tracked: Tracked, run: Run) -> None:
@@ -220,6 +236,47 @@ def test_a_resumed_run_goes_on_in_the_same_place(make_config: MakeConfig, tmp_pa
     *_, last = read_wandb(run)
     assert_curves(last.curves, expected)
     assert last.ids[0] == run.id
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("quick")
+def test_a_run_of_mlflow_that_is_given_goes_on(
+    make_config: MakeConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_cache: Path
+) -> None:
+    """As in a job that has a run already; what it holds stays. Another run of ours becomes a child of it."""
+    import mlflow
+
+    uri = uri_of(tmp_path)
+    client = mlflow.MlflowClient(tracking_uri=uri)
+    given = client.create_run(client.create_experiment("the user's"), run_name="a job").info.run_id
+    client.log_param(given, "passes.lora.r", "the user's")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.setenv("MLFLOW_RUN_ID", given)
+    config = make_config({"phinb.trackers": ["mlflow"], f"{TRAINING}max_steps": 2})
+    first = finished(phinb.start(config, until="lora"))
+    assert not notices(first, "tracker_failed"), notices(first, "tracker_failed")
+    (one,) = read_mlflow(uri)
+    assert (one.ids, one.status) == ([given], "FINISHED")
+    assert_curves(one.curves, read_events(first))
+    assert one.parameters["passes.lora.r"] == "the user's"
+    assert one.parameters["passes.lora.alpha"]
+    finished(phinb.start(config, until="lora"))
+    runs = read_mlflow(uri)
+    assert [run.facts.get("mlflow.parentRunId") for run in runs if run.ids != [given]] == [given]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("quick")
+def test_a_password_is_neither_in_the_events_nor_in_the_logs(
+    make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:geh@im@127.0.0.1:9/")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    run = finished(phinb.start(make_config({"phinb.trackers": ["mlflow"], f"{TRAINING}max_steps": 2}), until="lora"))
+    assert notices(run, "tracker_failed")
+    held = [file for file in run.folder.rglob("*") if file.is_file() and b"geh@im" in file.read_bytes()]
+    assert held == []
+    assert not any(b"im@127" in file.read_bytes() for file in run.folder.rglob("*") if file.is_file())
 
 
 # ---------------------------------------------------------------------------------------------- what they never cost
@@ -329,7 +386,7 @@ def test_a_tracker_that_hangs_ends_with_a_cancelled_run(
 
 def is_alive(process: psutil.Process) -> bool:
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
 

@@ -1,4 +1,8 @@
-"""MLflow: the run in the store of MLFLOW_TRACKING_URI, by default MLflow's own in the configuration's folder."""
+"""MLflow: the run in the store of MLFLOW_TRACKING_URI, by default MLflow's own in the configuration's folder.
+
+MLFLOW_RUN_ID means what it means to MLflow: that run goes on, as in a job that has one already. Of several runs that
+find the same one, as those of a sweep, the first takes it; the others are its children.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import contextlib
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 from phinb.workflow.trackers.tracker import Begun, Ending, Fact, Measured, Subject, without_credentials, write_value
@@ -24,6 +29,9 @@ MOST_METRICS = 1000
 MOST_CHARACTERS = 500
 """Of a parameter or tag: what the strictest servers take; the texts among the artefacts are whole."""
 
+OWNER = "phinb.run_id"
+"""The tag by which a run of MLflow is known to be some run of phinb's."""
+
 _FOREIGN = re.compile(r"[^\w\-. :/]")
 
 Item = TypeVar("Item")
@@ -36,9 +44,12 @@ class MlflowTracker:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         import mlflow
 
+        make_store(str(mlflow.get_tracking_uri()))
         self._client = mlflow.MlflowClient()
         continues = self._take_up(key)
-        self._run_id = key if continues else self._create(subject)
+        self._run_id = key if continues else self._find_given(subject)
+        if not continues:
+            self._describe(subject)
         uri = without_credentials(str(mlflow.get_tracking_uri()))
         return Begun(
             self._run_id,
@@ -82,19 +93,37 @@ class MlflowTracker:
             self._client.update_run(key, status="RUNNING")
         return bool(found)
 
-    def _create(self, subject: Subject) -> str:
+    def _find_given(self, subject: Subject) -> str:
+        """The id of the run that MLFLOW_RUN_ID names, of a child of it where another run has it, else of a new one.
+
+        Raises MlflowException where it names none, as MLflow itself does.
+        """
+        given = os.environ.get("MLFLOW_RUN_ID")
+        if not given:
+            return self._create(subject)
+        found = self._client.get_run(given)
+        if found.data.tags.get(OWNER, subject.run_id) != subject.run_id:
+            return self._create(subject, parent=given, experiment=str(found.info.experiment_id))
+        self._client.update_run(given, status="RUNNING")
+        self._client.set_tag(given, OWNER, subject.run_id)
+        return given
+
+    def _create(self, subject: Subject, *, parent: str = "", experiment: str = "") -> str:
+        tags = {OWNER: subject.run_id} | ({"mlflow.parentRunId": parent} if parent else {})
+        experiment = experiment or self._find_experiment(subject.name)
+        return str(self._client.create_run(experiment, run_name=subject.run_id, tags=tags).info.run_id)
+
+    def _describe(self, subject: Subject) -> None:
+        """Parameters and texts. What a run that was given has already stays: a parameter is written once."""
         from mlflow.entities import Param
 
-        run = self._client.create_run(self._find_experiment(subject.name), run_name=subject.run_id)
-        run_id = str(run.info.run_id)
-        parameters = [
-            Param(_clean(path), write_value(value)[:MOST_CHARACTERS]) for path, value in subject.parameters.items()
-        ]
+        there = self._client.get_run(self._run_id).data.params
+        told = {_clean(path): write_value(value)[:MOST_CHARACTERS] for path, value in subject.parameters.items()}
+        parameters = [Param(name, value) for name, value in told.items() if name not in there]
         for some in _batches(parameters, MOST_PARAMETERS):
-            self._client.log_batch(run_id, params=some)
+            self._client.log_batch(self._run_id, params=some)
         for path in subject.texts:
-            self._client.log_artifact(run_id, str(path), "configuration")
-        return run_id
+            self._client.log_artifact(self._run_id, str(path), "configuration")
 
     def _find_experiment(self, name: str) -> str:
         """The id of the experiment that MLflow's own variables name, else of the configuration's; made if need be."""
@@ -110,6 +139,30 @@ class MlflowTracker:
                 return str(self._client.create_experiment(name))
             found = self._client.get_experiment_by_name(name)
         return str(found.experiment_id)
+
+
+def make_store(uri: str) -> None:
+    """Make the file of a sqlite store that is not there yet, and put it in place whole.
+
+    MLflow makes its tables one by one in place. Where it is killed meanwhile, or two do it at once, what is left fails
+    with "table already exists" ever after.
+    """
+    path = Path(uri.removeprefix("sqlite:///"))
+    if not uri.startswith("sqlite:///") or path.name in ("", ":memory:") or "?" in uri or path.exists():
+        return
+    from mlflow.store.db.utils import _initialize_tables, create_sqlalchemy_engine
+
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    engine = create_sqlalchemy_engine(f"sqlite:///{part}")
+    try:
+        _initialize_tables(engine)
+        engine.dispose()
+        if not path.exists():
+            part.replace(path)
+    finally:
+        engine.dispose()
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def _clean(name: str) -> str:

@@ -23,7 +23,7 @@ from phinb.config import Config
 from phinb.types import Event, Notice, WorkerLost
 from phinb.workflow.event_lines import decode_event
 from phinb.workflow.runner import read_config
-from phinb.workflow.store import RunFolder, read_json, write_atomically
+from phinb.workflow.store import SWEPT, RunFolder, read_json, write_atomically
 from phinb.workflow.trackers.feed import Feed, trains_several
 from phinb.workflow.trackers.mlflow_tracker import MlflowTracker
 from phinb.workflow.trackers.packages import PACKAGES
@@ -93,7 +93,7 @@ def main(folder_path: str, name: str) -> int:
         with FileLock(own / f".{name}.lock", timeout=LAST_S):
             follow(folder, name, last)
     except Exception as error:  # of any class, by a library's own code
-        traceback.print_exc()
+        print(without_credentials(traceback.format_exc()), file=sys.stderr)
         reason = without_credentials((str(error).strip().splitlines() or [type(error).__name__])[0])[:300]
         text = f"{PACKAGES[name].title} gets nothing more of this run: {reason}"
         hint = f"The run goes on without. {own / name}.log says more; the metrics are in the run's events."
@@ -107,7 +107,7 @@ def follow(folder: RunFolder, name: str, last: LastWord) -> None:
     config, passes, note = read_config(folder), folder.record.passes, folder.path / OWN / f"{name}.json"
     tracker = TRACKERS[name]()
     key, seq = _read_note(note)
-    begun = tracker.begin(_describe(folder, config), key)
+    begun = tracker.begin(describe_subject(folder, config), key)
     feed = Feed(tracker, folder, several=trains_several(config, passes), seq=seq if begun.continues else -1)
     _write_note(note, begun.key, feed.seq)
     _say(folder, last, Notice(severity="info", code="tracked", message=begun.place, hint=begun.look))
@@ -131,16 +131,25 @@ def _give_up() -> None:
     os._exit(HUNG)
 
 
-def _describe(folder: RunFolder, config: Config) -> Subject:
+def describe_subject(folder: RunFolder, config: Config) -> Subject:
+    """What trackers are told of a run when they begin."""
     texts = [*sorted(folder.path.glob("config*.*")), folder.path / "upgraded.json", folder.path / "olive.json"]
     return Subject(
         run_id=folder.record.run_id,
-        name=folder.record.name,
+        name=_find_name(folder),
         folder=folder.path,
         own=folder.path / OWN,
         parameters={path: entry.value for path, entry in config.effective().items()},
         texts=[path for path in texts if path.is_file()],
     )
+
+
+def _find_name(folder: RunFolder) -> str:
+    """The configuration's name: of a sweep's trials one for all, so that a tracker has them side by side."""
+    try:
+        return str(read_json(folder.path / SWEPT)["name"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return folder.record.name
 
 
 def _read_note(path: Path) -> tuple[str, int]:

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-_CREDENTIALS = re.compile(r"//[^/@\s]*@")
+_CREDENTIALS = re.compile(r"//[^/\s]*@")
+"""Up to the last @ before the path: a password may hold one."""
+
 
 Fact = str | int | float | bool
 Ending = Literal["succeeded", "stopped", "cancelled", "failed", "lost"]
