@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import TYPE_CHECKING
+from concurrent.futures import Future, wait
+from typing import TYPE_CHECKING, TypeVar
 
 from phinb.models.tokenizers import Tokenizer, flatten_ids
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from tokenizers import Encoding as RawEncoding
 
     from phinb.models.tokenizers import Ids
+
+Of = TypeVar("Of")
+"""What a thread makes."""
 
 LONG = 100_000
 """Characters from which a text is remembered; it takes some 50 ms to tokenise it."""
@@ -34,7 +37,6 @@ class Encoder:
         self.tokenizer = tokenizer
         self._last: tuple[str, Future[RawEncoding]] | None = None
         self._ahead: dict[bool, list[tuple[Sequence[str], Future[list[RawEncoding]]]]] = {True: [], False: []}
-        self._worker: ThreadPoolExecutor | None = None
         self._lock = threading.Lock()
 
     def encode(self, texts: Sequence[str]) -> list[RawEncoding]:
@@ -53,17 +55,19 @@ class Encoder:
         if any(len(text) >= LONG for text in texts):
             return
         work = self.tokenizer.encode_raw if offsets else self.tokenizer.encode_fast
-        with self._lock:
-            self._worker = self._worker or ThreadPoolExecutor(1, "phinb-tokenizer")
-            waiting = self._ahead[offsets]
-            waiting.append((texts, self._worker.submit(work, texts)))
-            del waiting[:-AHEAD]
+        made: Future[list[RawEncoding]] = Future()
+        # A thread for each: one that is kept would be missing after a fork, and waited for when Python ends.
+        if _start(lambda: work(texts), made):
+            with self._lock:
+                waiting = self._ahead[offsets]
+                waiting.append((texts, made))
+                del waiting[:-AHEAD]
 
     def _find(self, texts: Sequence[str], *, offsets: bool) -> list[RawEncoding] | None:
-        """What was begun with the same texts."""
+        """What was begun with the same texts, the last time: what was begun before a fork has no end."""
         with self._lock:
             waiting = self._ahead[offsets]
-            at = next((index for index, (own, _) in enumerate(waiting) if own == texts), None)
+            at = next((index for index in reversed(range(len(waiting))) if waiting[index][0] == texts), None)
             found = None if at is None else waiting.pop(at)[1]
         return None if found is None else found.result()
 
@@ -88,11 +92,22 @@ class Encoder:
                 return last[1]
             made: Future[RawEncoding] = Future()
             self._last = (text, made)
-        threading.Thread(target=self._work, args=(text, made), daemon=True).start()
+        if not _start(lambda: self.tokenizer.encode_raw([text])[0], made):
+            _work(lambda: self.tokenizer.encode_raw([text])[0], made)
         return made
 
-    def _work(self, text: str, made: Future[RawEncoding]) -> None:
-        try:
-            made.set_result(self.tokenizer.encode_raw([text])[0])
-        except BaseException as error:  # for whoever waits
-            made.set_exception(error)
+
+def _start(make: Callable[[], Of], made: Future[Of]) -> bool:
+    """Have another thread make it; False where there can be none: there are too many, or Python is about to end."""
+    try:
+        threading.Thread(target=_work, args=(make, made), name="phinb-tokenizer", daemon=True).start()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _work(make: Callable[[], Of], made: Future[Of]) -> None:
+    try:
+        made.set_result(make())
+    except BaseException as error:  # for whoever waits
+        made.set_exception(error)

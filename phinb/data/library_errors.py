@@ -8,7 +8,7 @@ from pathlib import Path
 
 from phinb.data.files import READERS, Sources, list_strings
 from phinb.data.line_file import LineFile, explain_encoding
-from phinb.data.line_parsing import BadLine, parse_lines
+from phinb.data.line_parsing import BadLine, name_fault, parse_lines
 from phinb.data.rows import Unreadable
 from phinb.types import Problem
 
@@ -135,7 +135,7 @@ def _find_bad_place(file: Path, where: str) -> Problem | None:
     try:
         json.loads(file.read_bytes())
     except json.JSONDecodeError as error:
-        message = f"{file.name} is not a JSON list: line {error.lineno}, column {error.colno}: {error.msg}."
+        message = f"{file.name} is not a JSON list: line {error.lineno}, column {error.colno}: {name_fault(error)}."
         return Problem("error", "not_json", message, f"{where}.data_files", hint="Mend that place.")
     except (ValueError, RecursionError):
         return None

@@ -26,6 +26,14 @@ BOM = b"\xef\xbb\xbf"
 BLANK = b" \t\r\n"
 """What JSON takes for blank, and no other character."""
 
+OTHER_READERS = {
+    ".csv": '"csv"',
+    ".tsv": '"csv" and "sep" to "\\t"',
+    ".parquet": '"parquet"',
+    ".txt": '"text"',
+}
+"""What `data_name` should be for a file that is not read as what its name says it is."""
+
 _LF, _CR, _OPEN, _CLOSE = b"\n\r{}"
 
 
@@ -223,6 +231,13 @@ def _is_object_across_lines(text: bytes) -> bool:
 
 def _explain(path: Path, number: int, line: bytes, reason: str) -> tuple[str, str, str]:
     """(code, message, hint) for a line that is certainly wrong."""
+    other = OTHER_READERS.get(path.suffix.lower())
+    if other and number == 1 and not line.lstrip(BLANK).startswith(b"{"):
+        return (
+            "not_json",
+            f"{path.name} is read as JSON, and its first line is no object.",
+            f'Set "data_name" to {other}.',
+        )
     try:
         line.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -72,7 +72,7 @@ def parse_line(line: bytes) -> dict[str, Any]:
     try:
         value = json.loads(line.decode("utf-8"), object_pairs_hook=_unique)
     except json.JSONDecodeError as error:
-        raise BadLine(0, error.msg) from error
+        raise BadLine(0, name_fault(error)) from error
     except RecursionError as error:
         raise BadLine(0, "it is nested too deeply") from error
     except ValueError as error:  # not UTF-8, a key that stands twice, a number of thousands of digits
@@ -80,6 +80,11 @@ def parse_line(line: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise BadLine(0, "it is not an object in braces")
     return value
+
+
+def name_fault(error: json.JSONDecodeError) -> str:
+    """What is wrong, in Python's words, of which some go on with the place."""
+    return error.msg.removesuffix(" starting at")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

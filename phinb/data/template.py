@@ -176,17 +176,29 @@ def find_nearest(name: str, columns: Collection[str]) -> str | None:
     """The column whose name is most like this one; None where none is like it."""
     from rapidfuzz import process, utils
 
+    if _find_separator(name, columns):
+        return None
     nearest = process.extractOne(name, sorted(columns), processor=utils.default_process, score_cutoff=60)
     return nearest[0] if nearest else None
 
 
 def missing_column(name: str, columns: Collection[str]) -> str:
     """The hint for a column that is not there: the nearest one, and those there are, of many the first."""
+    if separator := _find_separator(name, columns):
+        written = separator.replace("\t", "\\t")
+        whole = next(iter(columns))
+        return f'The first line was read as one name, {whole}. Set "sep" to "{written}" in load_dataset_config.'
     nearest = find_nearest(name, columns)
     guess = f"Did you mean {nearest}? " if nearest is not None else ""
     named = ", ".join(islice(columns, MOST_NAMED)) or "none"
     more = f" and {len(columns) - MOST_NAMED:,} more" if len(columns) > MOST_NAMED else ""
     return f"{guess}The columns are: {named}{more}."
+
+
+def _find_separator(name: str, columns: Collection[str]) -> str:
+    """What stands between the names of a CSV file whose first line was taken for one name; "" for any other."""
+    whole = next(iter(columns)) if len(columns) == 1 else ""
+    return next((sign for sign in ";\t|" if sign in whole and name.strip() in map(str.strip, whole.split(sign))), "")
 
 
 def write_field(name: str) -> str:

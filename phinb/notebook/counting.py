@@ -33,6 +33,10 @@ Phase = Literal["opening", "counting", "comparing", "stopped", "done", "failed"]
 AT_ONCE_S = 0.4
 """Seconds in which a counting that ends shows nothing between its beginning and its end."""
 
+ALIVE_EVERY_S = 2.0
+"""Seconds after which whoever shows it hears that it goes on, though there is nothing new: a row of megabytes takes its
+time. The page takes a silence of eight seconds for the end of the kernel."""
+
 FIRST = 3
 """Sequences that are made before any row is counted."""
 
@@ -40,9 +44,10 @@ FIRST = 3
 class Counting:
     """One data config of one configuration, from its opening to its last number; another text needs another one.
 
-    `on_change()` is called from the thread after each change, at most five times a second. `data` is the data config's
-    name, None for the training data; `limit` the number of the preview's sequences; `start` the first of those that are
-    made at once. The thread takes on the context of whoever makes this: what it displays belongs to that cell.
+    `on_change()` is called from a thread after each change, at most five times a second, and every ALIVE_EVERY_S.
+    `data` is the data config's name, None for the training data; `limit` the number of the preview's sequences; `start`
+    the first of those that are made at once. The threads take on the context of whoever makes this: what they display
+    belongs to that cell.
     """
 
     def __init__(
@@ -75,9 +80,10 @@ class Counting:
         if self.phase == "stopped":
             self.phase = "counting"  # at once: who presses twice must not begin twice
         self._stop = threading.Event()
-        stop = self._stop
-        work = self._context.copy().run
-        threading.Thread(target=work, args=(self._work, stop), name="phinb-preview", daemon=True).start()
+        stop, ended = self._stop, threading.Event()
+        for target, args in ((self._work, (stop, ended)), (self._tell_alive, (ended,))):
+            work = self._context.copy().run
+            threading.Thread(target=work, args=(target, *args), name="phinb-preview", daemon=True).start()
 
     def stop(self) -> None:
         """Stop counting; what is counted stays."""
@@ -114,7 +120,11 @@ class Counting:
 
     # -------------------------------------------------------------------------------------------- in the thread
 
-    def _work(self, stop: threading.Event) -> None:
+    def _tell_alive(self, ended: threading.Event) -> None:
+        while not ended.wait(ALIVE_EVERY_S) and not self._closed:
+            self._change()
+
+    def _work(self, stop: threading.Event, ended: threading.Event) -> None:
         try:
             if self.scan is None:
                 self._open(stop)
@@ -127,6 +137,8 @@ class Counting:
         except Exception as error:
             # The thread has no cell to raise in: what happened is told where the user looks.
             self._fail(Problem("error", "bug", f"phinb itself failed: {type(error).__name__}: {error}"))
+        finally:
+            ended.set()
 
     def _open(self, stop: threading.Event) -> None:
         try:

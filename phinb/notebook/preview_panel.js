@@ -1,6 +1,9 @@
 // The panel of a preview: where one is in the data, how far the counting is, problems with their remedies, the template, the
 // tokens, the numbers. It draws what the kernel describes and computes nothing. Joined behind the files that it is made of.
 
+const SILENCE_MS = 8000;
+const SILENT = "The kernel does not answer: it is busy, or gone. If it is gone, run the cell again.";
+
 function createLegend() {
   const sample = (lane, text) => make("span", classOf(lane), {}, text);
   const legend = make("div", "phinb-legend");
@@ -69,8 +72,32 @@ class Place {
   }
 }
 
+// Whether the kernel is silent though it was asked, or though it counts. JupyterLab does not tell a panel that its kernel was
+// restarted, and nobody would hear what is sent.
+class Silence {
+  constructor(model, isExpected, changed) {
+    this.since = this.asked = 0;
+    this.lost = false;
+    this.look = () => {
+      const lost = (this.asked > 0 || isExpected()) && Date.now() - Math.max(this.since, this.asked) > SILENCE_MS;
+      if (lost === this.lost) return;
+      this.lost = lost;
+      changed();
+    };
+    this.hear = () => { this.since = Date.now(); this.asked = 0; this.look(); };
+    this.hear();
+    this.timer = setInterval(this.look, 1000);
+    model.on("change:spoken", this.hear);
+    this.close = () => { clearInterval(this.timer); model.off("change:spoken", this.hear); };
+  }
+
+  ask() {
+    this.asked = this.asked || Date.now();
+  }
+}
+
 function render({ model, el }) {
-  const send = (content) => model.send(content);
+  const send = (content) => { silence.ask(); model.send(content); };
   const panel = make("div", "phinb phinb-live phinb-preview", { role: "group" });
   keepKeys(panel);
 
@@ -131,11 +158,15 @@ function render({ model, el }) {
     undo.hidden = !state.undo;
     undo.title = state.undo ? `Take back the last of ${state.undo} changes` : "";
     drawProgress(state.progress);
-    write(note, state.said?.text ?? "");
-    note.className = `phinb-note ${state.said?.tone ? `phinb-${state.said.tone}` : ""}`;
+    const said = silence.lost ? { text: SILENT, tone: "warn" } : state.said;
+    write(note, said?.text ?? "");
+    note.className = `phinb-note ${said?.tone ? `phinb-${said.tone}` : ""}`;
   }
 
-  function drawProgress({ text, fraction, action }) {
+  function drawProgress(progress) {
+    const gone = silence.lost && progress.action;
+    const text = gone ? `Was ${progress.text.charAt(0).toLowerCase()}${progress.text.slice(1)}` : progress.text;
+    const { fraction, action } = gone ? { fraction: null, action: "" } : progress;
     write(doing, text);
     bar.hidden = !action;
     const known = fraction !== null;
@@ -149,6 +180,7 @@ function render({ model, el }) {
     write(stop, action === "go_on" ? "Go on" : "Stop");
   }
 
+  const silence = new Silence(model, () => model.get("state").progress?.action === "stop", drawState);
   const leave = follow(model, {
     "change:place": () => place.fill(model.get("place")),
     "change:state": drawState,
@@ -164,7 +196,7 @@ function render({ model, el }) {
       if (state.columns) rows.fill(state);
     },
   });
-  return () => { leave(); tokens.close(); };
+  return () => { leave(); silence.close(); tokens.close(); };
 }
 
 export default { render };

@@ -68,7 +68,7 @@ EXAMPLES = 20
 
 
 class PreviewWidget(PanelWidget):
-    """What is sent, and only where it changed.
+    """What is sent, and only where it changed; `spoken` does each time, so that the page knows that it was heard.
 
     state, numbers: preview_state.py, preview_view.py. place: where in which order. sequence: preview_tokens.py.
     template: template_view.py. rows: rows_view.py, once they are asked for.
@@ -83,6 +83,7 @@ class PreviewWidget(PanelWidget):
     numbers = traitlets.Dict().tag(sync=True)
     template = traitlets.Dict().tag(sync=True)
     rows = traitlets.Dict().tag(sync=True)
+    spoken = traitlets.Int(0).tag(sync=True)
 
 
 @dataclass(frozen=True)
@@ -339,6 +340,7 @@ class PreviewPanel:
             self._draw_sequence()
             self._draw_template()
             self._draw_rows()
+            widget.spoken += 1
 
     def _describe_numbers(self) -> dict[str, Any]:
         counting = self._counting

@@ -222,6 +222,17 @@ def open_lab(
     return lab
 
 
+def restart_kernel(lab: Lab) -> None:
+    """Beneath the page, which is told nothing."""
+    lab.page.evaluate(
+        """async () => {
+            const context = window.jupyterapp.shell.currentWidget.sessionContext;
+            await context.session.kernel.restart();
+            await context.session.kernel.info;
+        }"""
+    )
+
+
 def write_cells(path: Path, *cells: str) -> Path:
     """Write a notebook with these code cells."""
     import nbformat

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.lab import Lab
+from tests.browser.lab import Lab, restart_kernel
 from tests.notebook.hostile import HOSTILE, NAME
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -263,6 +263,31 @@ def test_it_survives_a_reload_two_views_and_the_end_of_the_kernel(opened: Callab
     lab.page.wait_for_selector(".phinb-twin .phinb-token")
     assert "40 rows → 40 sequences" in lab.page.locator(".jp-Notebook").inner_text()
     assert "Error displaying widget" not in lab.page.locator(".jp-Notebook").inner_text()
+
+
+def test_a_kernel_that_is_gone_is_said(opened: Callable[..., Lab]) -> None:
+    """Restarted beneath the page while it counts, and while it waits: nothing is said to go on that does not."""
+    lab = opened()
+    file = lab.path.parent / "rows.jsonl"
+    few = file.read_bytes()
+    file.write_bytes(few * 10_000)
+    lab.run_cell(2)
+    lab.page.wait_for_selector(".phinb-preview .phinb-doing:has-text('Counting: ')")
+    restart_kernel(lab)
+    wait_for_text(lab, ".phinb-preview .phinb-note", "The kernel does not answer")
+    assert lab.page.locator(".phinb-preview .phinb-doing").inner_text().startswith("Was counting: ")
+    assert lab.page.locator(".phinb-preview .phinb-bar:visible").count() == 0
+    assert panel(lab).get_by_role("button", name="Stop").count() == 0
+    assert serious(lab) == []
+    file.write_bytes(few)
+    for index in range(3):
+        lab.run_cell(index)
+    lab.page.wait_for_selector(".phinb-preview .phinb-doing:has-text('are counted')")
+    lab.page.get_by_role("button", name="Next sequence").click()
+    wait_for_text(lab, ".phinb-preview .phinb-caption", "sequence 2 ·")
+    restart_kernel(lab)
+    lab.page.get_by_role("button", name="Next sequence").click()
+    wait_for_text(lab, ".phinb-preview .phinb-note", "The kernel does not answer")
 
 
 def test_hostile_rows_do_nothing(opened: Callable[..., Lab]) -> None:

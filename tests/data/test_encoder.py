@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -152,3 +156,64 @@ def test_what_is_begun_and_goes_wrong_is_told_to_whoever_asked(tokenizer: Tokeni
     encoder.begin(["\ud800"], offsets=False)
     with pytest.raises((TypeError, UnicodeEncodeError)):
         encoder.encode_flat(["\ud800"])
+
+
+UNDER_WAY = """
+import json, os, sys, threading, time
+from pathlib import Path
+from phinb.data.scan import Scan
+from phinb.models.tokenizers import load_tokenizer
+
+rows = [{"phrase": f"{number} went home along the canal", "tone": "joy"} for number in range(9000)]
+Path("rows.jsonl").write_text("\\n".join(map(json.dumps, rows)), encoding="utf-8")
+loading = {"data_name": "json", "data_files": "rows.jsonl", "split": "train"}
+process = {"text_template": "{phrase} {tone}", "strategy": "line-by-line", "max_seq_len": 64}
+config = {"name": "train", "type": "HuggingfaceContainer"}
+config |= {"load_dataset_config": loading, "pre_process_data_config": process}
+scan = Scan(config, load_tokenizer(sys.argv[1]), Path.cwd())
+scan.run(should_stop=lambda: scan.tally.rows >= 3000)
+assert (scan.tally.rows, scan.done) == (3000, False), scan.problems
+"""
+
+AFTER_A_FORK = """
+import signal
+child = os.fork()
+if not child:
+    signal.alarm(20)
+    scan.run()
+    os._exit(0 if (scan.tally.rows, scan.done) == (9000, True) else 1)
+assert os.waitpid(child, 0)[1] == 0
+"""
+
+WHEN_PYTHON_ENDS = """
+import atexit
+atexit.register(lambda: print(scan.run().rows, scan.done))  # after the last thread that Python waits for
+"""
+
+
+@pytest.mark.parametrize("ending", [AFTER_A_FORK, WHEN_PYTHON_ENDS])
+def test_rows_are_counted_on_after_a_fork_and_while_python_ends(
+    ending: str, tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    """What a kernel's thread does that is asked to end, and a process pool made of a notebook's."""
+    if ending is AFTER_A_FORK and not hasattr(os, "fork"):
+        return
+    ended = subprocess.run(
+        [sys.executable, "-c", UNDER_WAY + ending, str(tokenizer.folder)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(Path.cwd())},
+    )
+    assert (ended.returncode, ended.stdout.strip()) == (0, "9000 True" if ending is WHEN_PYTHON_ENDS else ""), ended
+
+
+def test_no_thread_stays_behind(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    before = set(threading.enumerate())
+    scan = Scan(write_config(tmp_path, "train", [long_row(90)] * 3000, **LINES), tokenizer, tmp_path)
+    scan.run(should_stop=lambda: scan.tally.rows >= 1000)
+    scan.run()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(10)
+        assert not thread.is_alive(), thread
+    assert scan.done

@@ -65,6 +65,26 @@ def test_a_pattern_is_resolved(folder: Path) -> None:
     assert (problem.code, problem.message) == ("data_missing", f"No file matches {folder / 'q*.json'}.")
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "reader"),
+    [
+        ("my.csv", b"phrase,tone\nx,y\n", "csv"),
+        ("my.csv", "phrase,tone\ncaf\xe9,y\n".encode("latin-1"), "csv"),
+        ("my.tsv", b"phrase\ttone\nx\ty\n", "csv"),
+        ("my.txt", b"a line\n", "text"),
+        ("my.parquet", b"PAR1\x15\x04\xff\n", "parquet"),
+    ],
+)
+def test_a_file_of_another_kind_is_recognised_by_its_name(
+    name: str, content: bytes, reader: str, tmp_path: Path
+) -> None:
+    """Whoever puts the own file where the example's JSON lines were."""
+    (tmp_path / name).write_bytes(content)
+    (problem,) = read(tmp_path, data_files=name).problems
+    assert problem.code == "not_json"
+    assert problem.hint.startswith(f'Set "data_name" to "{reader}"')
+
+
 def test_another_encoding_that_is_said_is_fine(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_bytes("phrase\nÄpfel\n".encode("latin-1"))
     assert read(tmp_path, data_name="csv", data_files="rows.csv", encoding="latin-1").rows == ({"phrase": "Äpfel"},)
@@ -78,6 +98,7 @@ def test_another_encoding_that_is_said_is_fine(tmp_path: Path) -> None:
         (b'{"a": "x"}\n{"a": "caf\xe9 x"}\n', "not_utf8", "line 2, byte 11 of the line (0xE9)"),
         ('{"a": "x"}'.encode("utf-16"), "not_utf8", "looks like UTF-16"),
         (b'{"a": "x"}\n\n{"a": "y",}\n', "not_json", "rows.json, line 3, is not a JSON object"),
+        (b'{"a": "x"}\n{"a": "y', "not_json", "line 2, is not a JSON object: Unterminated string."),
         (b'{"a": "x"}\n"y"\n', "not_json", "line 2, is not a JSON object: it is not an object in braces"),
         (b"phrase,tone\nx,y\n", "not_json", "line 1"),
         (b'{"a": "x", "a": "y"}\n', "not_json", 'line 1, is not a JSON object: the key "a" stands in it twice'),

@@ -16,6 +16,8 @@ from phinb.data.template import (
     escape,
     fields,
     fill,
+    find_nearest,
+    missing_column,
     parse_template,
     split_template,
     write_field,
@@ -151,3 +153,14 @@ def test_every_mistake_is_told_once() -> None:
     problems = check_template("{frase} } {phrase[0]} {frase} { {tone!}", ("phrase", "tone"))
     assert [problem.code for problem in problems] == ["unknown_field", *["template_syntax"] * 4]
     assert len({problem.message for problem in problems}) == 5
+
+
+@pytest.mark.parametrize("sign", [";", "\t", "|"])
+def test_a_header_that_was_taken_for_one_name_is_recognised(sign: str) -> None:
+    """A spreadsheet's CSV with semicolons: no column is like the one that is named, but the delimiter is wrong."""
+    columns = [f"phrase{sign}tone"]
+    assert find_nearest("phrase", columns) is None
+    written = "\\t" if sign == "\t" else sign
+    assert f'Set "sep" to "{written}" in load_dataset_config' in missing_column("phrase", columns)
+    assert "sep" not in missing_column("mood", columns)
+    assert "sep" not in missing_column("phrase", [*columns, "other"])

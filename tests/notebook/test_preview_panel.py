@@ -13,6 +13,7 @@ import pytest
 from IPython.utils.capture import capture_output
 
 from phinb.config import Config, load_config
+from phinb.notebook import counting
 from phinb.notebook.cells import cells_of
 from phinb.notebook.config_panel import ConfigPanel
 from phinb.notebook.open_previews import previews_of
@@ -368,7 +369,7 @@ def test_going_on_twice_counts_once(drive: Callable[..., Driver]) -> None:
     driver = drive()
     counting = driver.panel._counting
     begun: list[str] = []
-    counting._work = lambda stop: begun.append("x")  # type: ignore[method-assign]
+    counting._work = lambda _stop, ended: (begun.append("x"), ended.set())  # type: ignore[method-assign]
     counting.phase = "stopped"
     driver.send(action="go_on")
     driver.send(action="go_on")
@@ -417,6 +418,25 @@ def test_counting_is_stopped_and_gone_on_with(drive: Callable[..., Driver]) -> N
     driver.send(action="compare")
     wait_for(lambda: driver.panel._counting.preview.stats.near_duplicates is not None, seconds=90)
     driver.panel.close()
+
+
+def test_a_row_of_megabytes_does_not_silence_the_kernel(
+    drive: Callable[..., Driver], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page takes a kernel that is silent while it counts for gone, and takes its Stop away."""
+    monkeypatch.setattr(counting, "ALIVE_EVERY_S", 0.01)
+    spoken: list[int] = []
+
+    class Patient(Driver):
+        def wait(self) -> None:
+            self.widget.observe(lambda change: spoken.append(change["new"]), "spoken")
+            super().wait()
+
+    driver = Patient(drive().shell, CONFIG, [{"phrase": "I love it so much " * 60_000, "tone": "joy"}])
+    assert len(spoken) > 10, "or nothing is said but that it begins and ends"
+    before = driver.widget.spoken
+    time.sleep(0.1)
+    assert driver.widget.spoken - before <= 1, "who has counted is done"
 
 
 def test_the_name_that_means_something_else_is_left_alone(drive: Callable[..., Driver]) -> None:
