@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from phinb.api import (
+        LatencySettings,
         Range,
         advise,
         apply_advice,
         cached_data,
+        chat,
+        chat_many,
         check_plain_olive,
         choose,
         compare,
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
         delete_runs,
         disk_usage,
         dismiss_standby,
+        export,
         export_plain,
         figure,
         find_standby,
@@ -34,15 +38,21 @@ if TYPE_CHECKING:
         load_comparison,
         load_config,
         new_config,
+        open_chat,
         open_run,
         open_sweep,
         preflight,
         preview,
+        report,
+        row_tokens,
         run,
         runs,
+        save_figure,
+        search_precisions,
         start,
         sweep,
         sweeps,
+        table,
     )
     from phinb.errors import ConfigError, PhinbError
 
@@ -50,11 +60,14 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ConfigError",
+    "LatencySettings",
     "PhinbError",
     "Range",
     "advise",
     "apply_advice",
     "cached_data",
+    "chat",
+    "chat_many",
     "check_plain_olive",
     "choose",
     "compare",
@@ -62,6 +75,7 @@ __all__ = [
     "delete_runs",
     "disk_usage",
     "dismiss_standby",
+    "export",
     "export_plain",
     "figure",
     "find_standby",
@@ -70,15 +84,21 @@ __all__ = [
     "load_comparison",
     "load_config",
     "new_config",
+    "open_chat",
     "open_run",
     "open_sweep",
     "preflight",
     "preview",
+    "report",
+    "row_tokens",
     "run",
     "runs",
+    "save_figure",
+    "search_precisions",
     "start",
     "sweep",
     "sweeps",
+    "table",
 ]
 
 

@@ -254,7 +254,9 @@ class Variant:
     name: base, adapter, merged, int4, or a pass's name where several of one kind exist; trial-1, ... for what a search
     of Olive's made. from_pass is "" for the base, else what the run's state calls the pass. `base_path` is set for
     adapters only. parameters: what a search chose for it, by dotted path ({"passes.lora.r": 16}); of a list of passes
-    the number of the alternative, from 1 ({"passes.int4": 2}).
+    the number of the alternative, from 1 ({"passes.int4": 2}). origin: "" for the run at hand; where variants of
+    several are compared, the other run's id, or the path of a model that no run is known of. Stages of one origin are
+    compared.
     """
 
     name: str
@@ -264,6 +266,7 @@ class Variant:
     base_path: str = ""
     precision: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    origin: str = ""
 
 
 # ------------------------------------------------------------------------------------------- evaluation
@@ -271,31 +274,92 @@ class Variant:
 
 @dataclass(frozen=True)
 class RowScore:
-    """One row under one variant: each label's log-likelihood (nats, summed over its tokens)."""
+    """One row under one variant: what it predicts, and how likely each label is to it.
+
+    log_likelihoods: nats, summed over the label's tokens; tokens: how many those are. scores: what the labels were
+    ranked by where that is another figure (length-normalised, calibrated), else empty. A free text has no labels:
+    `label` is then the right answer, `predicted` the generated text, and `matches` says whether they are the same
+    once normalised (phinb.evaluation.text_metrics).
+    """
 
     row: int
     label: str
     predicted: str
     log_likelihoods: Mapping[str, float]
+    tokens: Mapping[str, int] = field(default_factory=dict)
+    scores: Mapping[str, float] = field(default_factory=dict)
+    matches: bool | None = None
 
     @property
     def correct(self) -> bool:
-        return self.label == self.predicted
+        return self.label == self.predicted if self.matches is None else self.matches
+
+
+@dataclass(frozen=True)
+class RowText:
+    """One row's greedy generation: the text after the prompt, its tokens, and why it ended ("stop", "length")."""
+
+    row: int
+    text: str
+    tokens: int
+    finish: Literal["stop", "length"]
+
+
+@dataclass(frozen=True)
+class RowLoss:
+    """One row as text to be predicted: -log-likelihood (nats) of its trained tokens, and how many tokens and UTF-8
+    bytes they are."""
+
+    row: int
+    nats: float
+    tokens: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class NextTokens:
+    """The likeliest tokens right after one row's prompt, and those that answers begin with, best first, with their
+    log-probabilities (nats).
+
+    context: a hash of the prompt's token ids. Where two variants' differ, so do their tokenizers, and the ids of one
+    mean nothing to the other.
+    """
+
+    row: int
+    ids: tuple[int, ...]
+    log_probabilities: tuple[float, ...]
+    context: str = ""
 
 
 @dataclass(frozen=True)
 class Latency:
-    """One generation: prompt length in tokens, seconds to the first token, seconds for all later ones."""
+    """One generation that was timed: tokens of the prompt, seconds to the first token, seconds for all later ones.
+
+    token_s: the seconds that each later token took, in order; their sum is decode_s. batch: how many copies of the
+    prompt were generated at once (ttft_s and decode_s are the whole batch's). made: the prompt was cut to a length
+    that was asked for; else it is a row's own. energy_j: joules that the machine's counters told, all programs
+    included; None where it has none that can be read.
+    """
 
     prompt_tokens: int
     new_tokens: int
     ttft_s: float
     decode_s: float
+    token_s: tuple[float, ...] = ()
+    batch: int = 1
+    made: bool = False
+    energy_j: float | None = None
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What was measured on one variant, in a process of its own. `error` says why where it could not be."""
+    """What was measured on one variant, in a process of its own. `error` says why where it could not be.
+
+    scores: a closed set's rows, or free texts against their answers. prior: each label's log-likelihood (nats) after
+    the template with empty fields, what calibration subtracts. texts: the generations, of at most max_new_tokens.
+    losses: held-out rows as text. next_tokens: the likeliest tokens after each prompt. values: {metric: a figure a
+    row}, of texts. harness: {task of lm-evaluation-harness: what it reports}.
+    """
 
     variant: Variant
     scores: tuple[RowScore, ...] = ()
@@ -305,6 +369,13 @@ class Measurement:
     peak_memory_bytes: int | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     error: str = ""
+    prior: Mapping[str, float] = field(default_factory=dict)
+    texts: tuple[RowText, ...] = ()
+    losses: tuple[RowLoss, ...] = ()
+    next_tokens: tuple[NextTokens, ...] = ()
+    values: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    harness: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    max_new_tokens: int | None = None
 
 
 # ----------------------------------------------------------------------------------------------- events

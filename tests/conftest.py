@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,20 @@ def phinb_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def sample_data() -> Path:
     return ROOT / "sample_data"
+
+
+@pytest.fixture(scope="session")
+def tiny_run(phinb_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A real run of the tiny model that has ended: base, adapter, merged, int4. For slow tests."""
+    from phinb.api import run
+    from tests.workflow.conftest import TINY
+
+    folder = tmp_path_factory.mktemp("tiny-run")
+    shutil.copy(ROOT / "sample_data" / "emotion_train.jsonl", folder / "train.jsonl")
+    (folder / "tones.json").write_text(json.dumps(TINY), encoding="utf-8")
+    ended = run(folder / "tones.json")
+    assert ended.state.status == "succeeded", ended.state
+    return ended
 
 
 @pytest.fixture

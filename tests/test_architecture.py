@@ -32,10 +32,11 @@ ROOMS = (
     "notebook",
 )
 HEAVY = ("torch", "transformers", "olive", "azure", "pandas", "plotly", "datasets", "pyarrow", "onnxruntime", "peft")
-HEAVY += ("mlflow", "tensorboard", "wandb")
+HEAVY += ("kaleido", "mlflow", "tensorboard", "wandb")
 # Which libraries only one room, or a few, may know at all, nested imports included.
 OWNERS = {
     "plotly": {"plots", "notebook"},
+    "kaleido": {"plots"},
     "IPython": {"notebook"},
     "ipywidgets": {"notebook"},
     "anywidget": {"notebook"},

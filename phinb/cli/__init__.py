@@ -16,9 +16,13 @@ from phinb import __version__
 from phinb.cli import (
     advice_commands,
     cache_commands,
+    changes_commands,
+    chat_commands,
+    choice_commands,
     config_commands,
     first_commands,
     preview_commands,
+    report_commands,
     run_commands,
     sweep_commands,
 )
@@ -63,6 +67,10 @@ def build_parser() -> argparse.ArgumentParser:
     advice_commands.add_commands(commands)
     preview_commands.add_commands(commands)
     run_commands.add_commands(commands)
+    changes_commands.add_commands(commands)
+    choice_commands.add_commands(commands)
+    chat_commands.add_commands(commands)
+    report_commands.add_commands(commands)
     sweep_commands.add_commands(commands)
     cache_commands.add_commands(commands)
     return parser

@@ -12,6 +12,7 @@ from typing import Any
 from phinb.cli.commands import Commands, add, add_files, load
 from phinb.cli.output import write_forecast, write_problems
 from phinb.errors import PhinbError
+from phinb.evaluation.comparison_options import OPTIONS as COMPARISON_OPTIONS
 from phinb.types import Problem
 
 
@@ -33,6 +34,13 @@ def add_commands(commands: Commands) -> None:
     compare = add(commands, "compare", _compare, "Measure the variants of a run on the same rows.")
     compare.add_argument("--rows", metavar="PATH", help="rows, or a data config's name; by default the evaluation data")
     compare.add_argument("--save", metavar="PATH", help="write the comparison as JSON")
+    compare.add_argument("--changed", action="store_true", help="show the rows that each stage broke or mended, too")
+    compare.add_argument("--per-label", action="store_true", help="show each label's precision, recall and F1, too")
+    for flag, options in COMPARISON_OPTIONS:
+        compare.add_argument(flag, **options)
+    compare.add_argument(
+        "--latency", action="store_true", help="show all that was timed, by length, position and batch"
+    )
     for sub in (attach, stop, resume, compare):
         sub.add_argument("run", metavar="RUN", help="an id, a unique part of one, a folder, or a configuration's name")
     model = add(commands, "model", _model, "Make an embedded model (phinb://demo, phinb://tiny) and print its folder.")
@@ -176,11 +184,19 @@ def _resume(options: argparse.Namespace) -> int:
 
 def _compare(options: argparse.Namespace) -> int:
     from phinb.api import compare
+    from phinb.evaluation.comparison_options import read_options
+    from phinb.evaluation.latency_table import write_latency
 
     if options.save and not Path(options.save).absolute().parent.is_dir():
         raise PhinbError(f"{options.save} cannot be written: there is no such folder.", "Make it first.")
-    comparison = compare(options.run, rows=options.rows, on_event=_tell_measuring)
+    comparison = compare(options.run, rows=options.rows, on_event=_tell_measuring, **read_options(options))
     print(comparison.to_text())
+    if options.latency or options.lengths or options.batches:
+        print("\n" + write_latency(comparison))
+    if options.per_label:
+        print("\n" + comparison.label_text())
+    if options.changed:
+        print("".join(f"\n{comparison.changed(s.before, s.name)}" for s in comparison.summaries if s.change))
     if options.save:
         comparison.save(Path(options.save))
     return 1 if any(measured.error for measured in comparison.measurements) else 0

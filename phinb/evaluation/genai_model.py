@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from phinb.errors import PhinbError
+from phinb.evaluation.latency import read_clock
 from phinb.evaluation.scoring import EncodedRow
 from phinb.types import Latency, Variant
+
+if TYPE_CHECKING:
+    from phinb.evaluation.operations import Sampling
 
 
 class GenAIModel:
@@ -32,6 +38,10 @@ class GenAIModel:
             ) from error
         self.load_s = time.perf_counter() - began
         self._precision = variant.precision
+        settings = json.loads((Path(variant.path) / "genai_config.json").read_text(encoding="utf-8"))["model"]
+        self.vocabulary = int(settings["vocab_size"])
+        ends = settings.get("eos_token_id", [])
+        self.stop_ids = frozenset(map(int, ends if isinstance(ends, list) else [ends]))
 
     def describe(self) -> dict[str, Any]:
         """Backend, device and number format. ModelBuilder leaves the threads to ONNX Runtime: a thread a core."""
@@ -77,22 +87,44 @@ class GenAIModel:
 
     def _generator(self, **options: Any) -> Any:
         parameters = self._library.GeneratorParams(self._model)
-        parameters.set_search_options(do_sample=False, batch_size=1, **options)
+        parameters.set_search_options(**{"do_sample": False, "batch_size": 1} | options)
         return self._library.Generator(self._model, parameters)
 
     def _ids(self, tokens: Sequence[int]) -> Any:
         return self._numpy.array(tokens, dtype=self._numpy.int32)
 
+    def log_probabilities(self, ids: Sequence[int]) -> Any:
+        """Shape (len(ids), vocabulary), float32 NumPy: the natural logarithm of the next token's distribution."""
+        generator = self._generator(max_length=len(ids) + 1)
+        generator.append_tokens(self._ids(ids))
+        return self._log_softmax(generator.get_output("logits")[0]).astype(self._numpy.float32)
+
     # --------------------------------------------------------------------------------------- generation
 
-    def generate(self, prompt: Sequence[int], new_tokens: int) -> Latency:
+    def generate(self, prompt: Sequence[int], new_tokens: int, batch: int = 1) -> Latency:
         """Greedy; the clock starts before the generator is made and is read after each token."""
         length = len(prompt) + new_tokens
         began = time.perf_counter()
-        generator = self._generator(max_length=length, min_length=length)
-        generator.append_tokens(self._ids(prompt))
+        generator = self._generator(max_length=length, min_length=length, batch_size=batch)
+        generator.append_tokens(self._ids(prompt) if batch == 1 else self._numpy.tile(self._ids(prompt), (batch, 1)))
         times = []
         for _ in range(new_tokens):
             generator.generate_next_token()
             times.append(time.perf_counter())
-        return Latency(len(prompt), new_tokens, times[0] - began, times[-1] - times[0])
+        return read_clock(began, times, len(prompt), batch)
+
+    def stream(self, prompt: Sequence[int], new_tokens: int, sampling: Sampling) -> Iterator[int]:
+        """Tokens one by one, the likeliest or drawn; an end token is the last."""
+        options: dict[str, Any] = {"max_length": len(prompt) + new_tokens}
+        if sampling.temperature > 0:
+            options |= {"do_sample": True, "temperature": sampling.temperature, "top_p": sampling.top_p}
+            if sampling.seed is not None:
+                options["random_seed"] = sampling.seed
+        generator = self._generator(**options)
+        generator.append_tokens(self._ids(prompt))
+        for _ in range(new_tokens):
+            generator.generate_next_token()
+            token = int(generator.get_next_tokens()[0])
+            yield token
+            if token in self.stop_ids or generator.is_done():
+                return

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import platform
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -43,21 +45,34 @@ def describe_versions() -> dict[str, str]:
     return found
 
 
+def has_card() -> bool:
+    """Whether PyTorch may run on a graphics card here; asked without loading it."""
+    return Path("/proc/driver/nvidia/version").exists()
+
+
 BUSY_SHARE = 0.15
 """From this share of the processor taken by other programs on, speeds are said to be disturbed."""
 
 
 class NeighbourWatch:
-    """How much of the whole processor other programs used since this was made."""
+    """How much of the whole processor other programs used since this was made.
 
-    def __init__(self) -> None:
+    pids: processes that are no other programs, beside this one.
+    """
+
+    def __init__(self, pids: Sequence[int] = ()) -> None:
+        self._pids = (None, *pids)
         self._began = self._used()
 
     def read(self) -> float | None:
         """A share from 0 to 1; None where no time has passed."""
+        return share_of(*self.seconds())
+
+    def seconds(self) -> tuple[float, float]:
+        """(processor seconds that there were in all, those that others used)"""
         now = self._used()
         total, busy, own = (after - before for before, after in zip(self._began, now, strict=True))
-        return max(0.0, min(1.0, (busy - own) / total)) if total > 0 else None
+        return total, busy - own
 
     def _used(self) -> tuple[float, float, float]:
         """(all, busy, own) processor seconds so far"""
@@ -66,8 +81,17 @@ class NeighbourWatch:
         times = psutil.cpu_times()._asdict()
         # Linux counts a guest's time in user's, too; waiting for the disk is no work.
         total = sum(value for name, value in times.items() if not name.startswith("guest"))
-        own = psutil.Process().cpu_times()
-        return total, total - times["idle"] - times.get("iowait", 0.0), own.user + own.system
+        own = 0.0
+        for pid in self._pids:
+            with suppress(psutil.Error):
+                mine = psutil.Process(pid).cpu_times()
+                own += mine.user + mine.system
+        return total, total - times["idle"] - times.get("iowait", 0.0), own
+
+
+def share_of(total: float, others: float) -> float | None:
+    """What others took of the processor, from 0 to 1; None where no time has passed."""
+    return max(0.0, min(1.0, others / total)) if total > 0 else None
 
 
 def describe_busy(share: float) -> str:

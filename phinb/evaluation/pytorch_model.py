@@ -8,11 +8,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from phinb.errors import PhinbError
+from phinb.evaluation.latency import read_clock
 from phinb.evaluation.scoring import EncodedRow
 from phinb.types import Latency, Variant
+
+if TYPE_CHECKING:
+    from phinb.evaluation.operations import Sampling
 
 BATCH_TOKENS = 512
 """Prompt tokens of one batch, padding included: on two cores more is not faster, and memory stays small."""
@@ -43,6 +47,8 @@ class PyTorchModel:
             self._model = model.to(self.device).eval()
         self.load_s = time.perf_counter() - began
         self._window = getattr(model.config, "sliding_window", None)
+        self.vocabulary = int(model.config.vocab_size)
+        self.stop_ids = _stop_ids(model)
 
     def describe(self) -> dict[str, Any]:
         """Backend, device, threads and number format."""
@@ -124,14 +130,21 @@ class PyTorchModel:
             mask[index, : len(sequence)] = 1
         return ids.to(self.device), mask.to(self.device)
 
+    def log_probabilities(self, ids: Sequence[int]) -> Any:
+        """Shape (len(ids), vocabulary), float32 NumPy: the natural logarithm of the next token's distribution."""
+        torch = self._torch
+        with torch.inference_mode():
+            logits = self._model(input_ids=torch.tensor([list(ids)], device=self.device)).logits[0]
+            return torch.log_softmax(logits.float(), dim=-1).cpu().numpy()
+
     # --------------------------------------------------------------------------------------- generation
 
-    def generate(self, prompt: Sequence[int], new_tokens: int) -> Latency:
+    def generate(self, prompt: Sequence[int], new_tokens: int, batch: int = 1) -> Latency:
         """Greedy; the clock starts before `generate` is called and is read as each token comes out."""
         torch = self._torch
-        ids = torch.tensor([list(prompt)], device=self.device)
         clock = _Clock()
         began = time.perf_counter()
+        ids = torch.tensor([list(prompt)] * batch, device=self.device)
         with torch.inference_mode():
             self._model.generate(
                 input_ids=ids,
@@ -142,8 +155,38 @@ class PyTorchModel:
                 streamer=clock,
                 pad_token_id=0,
             )
-        times = clock.times
-        return Latency(len(prompt), len(times), times[0] - began, times[-1] - times[0])
+        return read_clock(began, clock.times, len(prompt), batch)
+
+    def stream(self, prompt: Sequence[int], new_tokens: int, sampling: Sampling) -> Iterator[int]:
+        """Tokens one by one, the likeliest or drawn; an end token is the last."""
+        torch = self._torch
+        draws = torch.Generator().manual_seed(sampling.seed) if sampling.seed is not None else None
+        ids = torch.tensor([list(prompt)], device=self.device)
+        cache = None
+        for _ in range(new_tokens):
+            with torch.inference_mode():
+                output = self._model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
+                cache = output.past_key_values
+                token = self._pick(output.logits[0, -1].float().cpu(), sampling, draws)
+            yield token
+            if token in self.stop_ids:
+                return
+            ids = torch.tensor([[token]], device=self.device)
+
+    def _pick(self, logits: Any, sampling: Sampling, draws: Any) -> int:
+        torch = self._torch
+        if sampling.temperature <= 0:
+            return int(logits.argmax())
+        shares, order = torch.softmax(logits / sampling.temperature, dim=-1).sort(descending=True)
+        kept = shares.cumsum(0) - shares < sampling.top_p  # the one that crosses the bound stays
+        return int(order[torch.multinomial(shares * kept, 1, generator=draws)])
+
+
+def _stop_ids(model: Any) -> frozenset[int]:
+    """Where generation ends, as transformers' own: generation_config.json, else config.json."""
+    named = model.generation_config.eos_token_id if model.generation_config else model.config.eos_token_id
+    every = named if isinstance(named, list | tuple) else [named]
+    return frozenset(int(one) for one in every if one is not None)
 
 
 class _Clock:

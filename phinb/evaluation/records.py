@@ -1,31 +1,28 @@
-"""Measurements and requests as JSON, and back."""
+"""Measurements and tasks as JSON, and back."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from phinb.evaluation.latency import LatencySettings
-from phinb.evaluation.scoring import ScoringTask
-from phinb.types import Latency, Measurement, RowScore, Variant
+from phinb.evaluation.scoring import EncodedRow, ScoringTask
+from phinb.types import Latency, Measurement, NextTokens, RowLoss, RowScore, RowText, Variant
 
 
-def encode_request(variant: Variant, task: ScoringTask, settings: LatencySettings) -> dict[str, Any]:
-    """What a measuring process is asked: the variant, the prompts with their labels, what to time."""
-    return {"variant": asdict(variant), "task": encode_task_record(task), "latency": asdict(settings)}
-
-
-def decode_request(record: Mapping[str, Any]) -> tuple[Variant, ScoringTask, LatencySettings]:
-    task: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in record["task"].items()
-    }
-    return Variant(**record["variant"]), ScoringTask(**task), LatencySettings(**record["latency"])
+def decode_task_record(record: Mapping[str, Any]) -> ScoringTask:
+    """The inverse of encode_task_record, also after JSON."""
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in record.items()}
+    return ScoringTask(**values)
 
 
 def encode_task_record(task: ScoringTask) -> dict[str, Any]:
     """All that decides a score; the problems are for the reader and stay out."""
     return {item.name: getattr(task, item.name) for item in fields(task) if item.name != "problems"}
+
+
+def decode_row(record: Mapping[str, Any]) -> EncodedRow:
+    return EncodedRow(record["row"], tuple(record["prompt"]), tuple(map(tuple, record["candidates"])))
 
 
 def encode_measurement(measurement: Measurement) -> dict[str, Any]:
@@ -34,8 +31,28 @@ def encode_measurement(measurement: Measurement) -> dict[str, Any]:
 
 def decode_measurement(record: Mapping[str, Any]) -> Measurement:
     """The inverse of encode_measurement, also after JSON; raises KeyError or TypeError for another shape."""
-    values = dict(record)
-    values["variant"] = Variant(**values["variant"])
-    values["scores"] = tuple(RowScore(**score) for score in values["scores"])
-    values["latencies"] = tuple(Latency(**latency) for latency in values["latencies"])
-    return Measurement(**values)
+    return Measurement(**{**decode_fields(record), "variant": Variant(**record["variant"])})
+
+
+def decode_fields(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Some fields of a measurement, each as it is in one; raises KeyError or TypeError for another shape."""
+    return {name: _DECODERS[name](value) if name in _DECODERS else value for name, value in record.items()}
+
+
+def decode_latency(record: Mapping[str, Any]) -> Latency:
+    return Latency(**{**record, "token_s": tuple(record.get("token_s", ()))})
+
+
+def _decode_next(record: Mapping[str, Any]) -> NextTokens:
+    likeliest = tuple(record["ids"]), tuple(record["log_probabilities"])
+    return NextTokens(record["row"], *likeliest, record.get("context", ""))
+
+
+_DECODERS: Mapping[str, Callable[[Any], Any]] = {
+    "scores": lambda found: tuple(RowScore(**score) for score in found),
+    "latencies": lambda found: tuple(map(decode_latency, found)),
+    "texts": lambda found: tuple(RowText(**text) for text in found),
+    "losses": lambda found: tuple(RowLoss(**loss) for loss in found),
+    "next_tokens": lambda found: tuple(map(_decode_next, found)),
+    "values": lambda found: {name: tuple(figures) for name, figures in found.items()},
+}

@@ -8,14 +8,18 @@ first token may hold the space before it), then cut where the labels begin to di
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import Any, Protocol
 
 from phinb.data.template import Part, answer_field, fill, parse_template
 from phinb.errors import PhinbError
+from phinb.evaluation.scoring_kinds import SCORINGS, Scoring
 from phinb.models.tokenizers import Encoding
 from phinb.types import Problem, RowScore
+
+EMPTY_ROW = -1
+"""The number of the row whose fields are all empty."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,8 @@ class ScoringTask:
     label_texts[k] is labels[k] as the template writes it. endings[i] is what the template has after the answer in
     row i; it is scored too (`scores_ending`) where one label is the beginning of another, because else the shorter
     one could never lose. add_special_tokens: the text stands between the tokenizer's bos and eos, with a space on
-    either side, as Olive writes it.
+    either side, as Olive writes it. empty: prompt and ending where all fields are empty, None where the template
+    cannot write that.
     """
 
     prompts: tuple[str, ...]
@@ -35,6 +40,7 @@ class ScoringTask:
     endings: tuple[str, ...]
     add_special_tokens: bool
     scores_ending: bool = False
+    empty: tuple[str, str] | None = None
     problems: tuple[Problem, ...] = field(default=(), compare=False)
 
 
@@ -80,16 +86,17 @@ def build_task(
     if not rows:
         raise PhinbError("There are no rows to score.", "Name a file or a data config that has rows.")
     before, slot, after, answer = split_template(template, answer)
-    answers = tuple(_answer_of(row, number, answer, len(rows)) for number, row in enumerate(rows, 1))
+    answers = tuple(answer_of(row, number, answer, len(rows)) for number, row in enumerate(rows, 1))
     values = _label_values(rows, train_rows, answer, labels)
     _check_answers(answers, values)
-    prompts = tuple(_fill(before, row, number, len(rows)) for number, row in enumerate(rows, 1))
-    endings = tuple(_fill(after, row, number, len(rows)) for number, row in enumerate(rows, 1))
+    prompts = tuple(fill_parts(before, row, number, len(rows)) for number, row in enumerate(rows, 1))
+    endings = tuple(fill_parts(after, row, number, len(rows)) for number, row in enumerate(rows, 1))
     texts = tuple(fill((slot,), {answer: value})[0] for value in values.values())
     nested = [(a, b) for a in texts for b in texts if a != b and b.startswith(a)]
     ends = bool(nested) and (add_special_tokens or all(endings))
     problems = _label_problems(set(answers), values, labels, nested, ends)
-    return ScoringTask(prompts, answers, tuple(values), texts, endings, add_special_tokens, ends, problems)
+    empty = _fill_empty(before, after)
+    return ScoringTask(prompts, answers, tuple(values), texts, endings, add_special_tokens, ends, empty, problems)
 
 
 def split_template(template: str, answer: str | None = None) -> tuple[tuple[Part, ...], Part, tuple[Part, ...], str]:
@@ -113,7 +120,8 @@ def split_template(template: str, answer: str | None = None) -> tuple[tuple[Part
     return parts[:place], parts[place], after, answer
 
 
-def _answer_of(row: Mapping[str, Any], number: int, answer: str, total: int) -> str:
+def answer_of(row: Mapping[str, Any], number: int, answer: str, total: int) -> str:
+    """The right answer of row `number` of `total` as text; PhinbError where it has none."""
     value = row.get(answer)
     if value is None or value == "":
         raise PhinbError(
@@ -182,7 +190,8 @@ def _label_problems(
     return tuple(problems)
 
 
-def _fill(parts: tuple[Part, ...], row: Mapping[str, Any], number: int, total: int) -> str:
+def fill_parts(parts: tuple[Part, ...], row: Mapping[str, Any], number: int, total: int) -> str:
+    """A piece of the template, filled; PhinbError, naming the row, where it does not fit."""
     try:
         return fill(parts, row)[0]
     except (KeyError, ValueError, TypeError) as error:
@@ -191,18 +200,37 @@ def _fill(parts: tuple[Part, ...], row: Mapping[str, Any], number: int, total: i
         raise PhinbError(f"Row {number} of {total} {what}.", f"Its columns are: {', '.join(map(str, row))}.") from None
 
 
+def _fill_empty(before: tuple[Part, ...], after: tuple[Part, ...]) -> tuple[str, str] | None:
+    """The template with every field empty; None where a field's format takes no text."""
+    names = {part.field: "" for part in (*before, *after) if part.field is not None}
+    try:
+        return fill(before, names)[0], fill(after, names)[0]
+    except (ValueError, TypeError):
+        return None
+
+
 # ----------------------------------------------------------------------------------------- task -> ids
 
 
 def encode_task(task: ScoringTask, encoder: Encoder) -> list[EncodedRow]:
     """Every row in token ids. Raises PhinbError where nothing stands before the answer or a label has no token."""
-    return [_encode_row(task, index, encoder) for index in range(len(task.prompts))]
+    texts = zip(task.prompts, task.endings, strict=True)
+    return [_encode_row(task, index, *text, encoder) for index, text in enumerate(texts)]
 
 
-def _encode_row(task: ScoringTask, index: int, encoder: Encoder) -> EncodedRow:
+def encode_empty(task: ScoringTask, encoder: Encoder) -> EncodedRow | None:
+    """The row of which all fields are empty (EMPTY_ROW), for calibration; None where there is none such."""
+    if task.empty is None:
+        return None
+    try:
+        return _encode_row(task, EMPTY_ROW, *task.empty, encoder)
+    except PhinbError:  # nothing before the answer
+        return None
+
+
+def _encode_row(task: ScoringTask, index: int, prompt: str, ending: str, encoder: Encoder) -> EncodedRow:
     lead, tail = (f"{encoder.bos} ", f" {encoder.eos}") if task.add_special_tokens else ("", "")
-    prompt = lead + task.prompts[index]
-    ending = task.endings[index] + tail
+    prompt, ending = lead + prompt, ending + tail
     full: list[list[int]] = []
     before: list[int] = []
     for text in task.label_texts:
@@ -237,19 +265,63 @@ def _common_prefix(sequences: Sequence[Sequence[int]]) -> int:
     return length
 
 
-def score_rows(task: ScoringTask, likelihoods: Mapping[int, Sequence[float]]) -> tuple[RowScore, ...]:
+def score_rows(
+    task: ScoringTask, likelihoods: Mapping[int, Sequence[float]], encoded: Sequence[EncodedRow] = ()
+) -> tuple[RowScore, ...]:
     """{row: log-likelihood of each label, nats} -> the rows' scores in order; of equals the first label wins.
 
+    encoded: the rows, whose labels' tokens are counted into the scores (`rank_rows` needs them for "mean").
     Raises PhinbError where a value is not a number: such a model is broken, not wrong.
     """
+    counts = {row.row: tuple(map(len, row.candidates)) for row in encoded}
     scores = []
     for row, values in sorted(likelihoods.items()):
+        if row == EMPTY_ROW:
+            continue
         if any(value != value or value == float("-inf") for value in values):
             raise PhinbError(
                 f"The model gives no number (nan or -inf) for row {row + 1}.",
                 "Its weights are damaged or overflow: build the artefact again.",
             )
         by_label = dict(zip(task.labels, map(float, values), strict=True))
-        predicted = max(by_label, key=lambda label: by_label[label])
-        scores.append(RowScore(row, task.answers[row], predicted, by_label))
+        tokens = dict(zip(task.labels, counts[row], strict=True)) if row in counts else {}
+        scores.append(RowScore(row, task.answers[row], _likeliest(by_label), by_label, tokens))
     return tuple(scores)
+
+
+def rank_rows(
+    scores: Sequence[RowScore], scoring: Scoring = "sum", prior: Mapping[str, float] | None = None
+) -> tuple[RowScore, ...]:
+    """The same rows with the labels ranked by another figure; nothing is measured anew.
+
+    prior: each label's log-likelihood after the empty prompt (Measurement.prior), which "calibrated" needs. Raises
+    PhinbError for another scoring, and where what it needs was not measured.
+    """
+    if scoring not in SCORINGS:
+        raise PhinbError(f"There is no scoring {scoring!r}.", f"There are: {', '.join(SCORINGS)}.")
+    return tuple(_rank(score, scoring, prior or {}) for score in scores)
+
+
+def _rank(score: RowScore, scoring: Scoring, prior: Mapping[str, float]) -> RowScore:
+    likelihoods = score.log_likelihoods
+    if not likelihoods:
+        return score
+    if scoring == "sum":
+        return replace(score, predicted=_likeliest(likelihoods), scores={})
+    needed, what = (score.tokens, "tokens a label") if scoring == "mean" else (prior, "the empty prompt")
+    missing = likelihoods.keys() - needed.keys()
+    if missing:
+        raise PhinbError(
+            f"scoring={scoring!r} needs what was not measured ({what}).",
+            "Compare again; a template in which nothing stands before the answer cannot be calibrated.",
+        )
+    if scoring == "mean":
+        ranked = {label: value / score.tokens[label] for label, value in likelihoods.items()}
+    else:
+        ranked = {label: value - prior[label] for label, value in likelihoods.items()}
+    return replace(score, predicted=_likeliest(ranked), scores=ranked)
+
+
+def _likeliest(scores: Mapping[str, float]) -> str:
+    """Of equals the first."""
+    return max(scores, key=lambda label: scores[label])

@@ -7,25 +7,40 @@ scipy and numpy.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import NamedTuple
+
+NORMAL = NormalDist()
 
 
-def interval_of_proportion(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+class Interval(NamedTuple):
+    """Where the true figure lies, with the confidence that was asked for."""
+
+    low: float
+    high: float
+
+
+def interval_of_proportion(successes: int, n: int, confidence: float = 0.95) -> Interval:
     """Wilson's score interval of a proportion (Wilson 1927, JASA 22:209), without continuity correction.
 
     Raises ValueError unless 0 <= successes <= n and n > 0.
     """
     if not 0 <= successes <= n or n <= 0:
         raise ValueError(f"{successes} of {n} is no proportion")
-    z = NormalDist().inv_cdf(0.5 + confidence / 2)
-    rate = successes / n
+    return interval_of_rate(successes / n, n, confidence)
+
+
+def interval_of_rate(rate: float, n: int, confidence: float = 0.95) -> Interval:
+    """Wilson's interval where the rate need not be a whole number of n: of a mean of figures from 0 to 1 it is a wide
+    one, because none of them varies more than right and wrong do."""
+    z = NORMAL.inv_cdf(0.5 + confidence / 2)
     spread = 1 + z * z / n
     centre = (rate + z * z / (2 * n)) / spread
     half = z * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n)) / spread
     # Rounding must not take 0 of n below 0, nor the interval off its own point.
-    return max(0.0, min(rate, centre - half)), min(1.0, max(rate, centre + half))
+    return Interval(max(0.0, min(rate, centre - half)), min(1.0, max(rate, centre + half)))
 
 
 def mcnemar(broken: int, mended: int) -> float:
@@ -57,7 +72,7 @@ def interval_of_difference(broken: int, mended: int, n: int, confidence: float =
     """
     if n <= 0 or broken < 0 or mended < 0 or broken + mended > n:
         raise ValueError(f"{broken} broken and {mended} mended of {n} cannot be")
-    z = NormalDist().inv_cdf(0.5 + confidence / 2)
+    z = NORMAL.inv_cdf(0.5 + confidence / 2)
     down, up = (broken + 1) / (n + 2), (mended + 1) / (n + 2)
     half = z * math.sqrt((down + up - (up - down) ** 2) / (n + 2))
     return max(-1.0, up - down - half), min(1.0, up - down + half)
@@ -68,6 +83,33 @@ def agreement(first: Sequence[str], second: Sequence[str]) -> float:
     if len(first) != len(second) or not first:
         raise ValueError("two sequences of the same length, at least 1, are needed")
     return sum(a == b for a, b in zip(first, second, strict=True)) / len(first)
+
+
+def softmax(scores: Mapping[str, float]) -> dict[str, float]:
+    """Log-likelihoods (or other scores, in nats) as a distribution that sums to 1; {} of none."""
+    if not scores:
+        return {}
+    top = max(scores.values())
+    weights = {key: math.exp(value - top) for key, value in scores.items()}
+    total = math.fsum(weights.values())
+    return {key: weight / total for key, weight in weights.items()}
+
+
+def divergence(first: Mapping[str, float], second: Mapping[str, float]) -> float:
+    """Kullback-Leibler divergence of `second` from `first` in nats, sum of p log(p / q); both over the same keys.
+
+    What the second distribution costs where the first is the truth (Kullback and Leibler 1951). inf where the second
+    has 0 for what the first admits. ValueError for different keys.
+    """
+    if first.keys() != second.keys() or not first:
+        raise ValueError("two distributions over the same keys are needed")
+    parts = []
+    for key, p in first.items():
+        if p > 0:
+            if second[key] <= 0:
+                return math.inf
+            parts.append(p * math.log(p / second[key]))
+    return max(0.0, math.fsum(parts))
 
 
 def quantile(values: Sequence[float], share: float) -> float:
@@ -105,13 +147,22 @@ class PairedChange:
 
 def compare_answers(truth: Sequence[str], before: Sequence[str], after: Sequence[str]) -> PairedChange:
     """The paired change from `before` to `after`, both predictions of `truth`, row by row."""
-    n = len(truth)
-    if not n or len(before) != n or len(after) != n:
+    if len(before) != len(truth) or len(after) != len(truth):
         raise ValueError("three sequences of the same length, at least 1, are needed")
-    triples = list(zip(truth, before, after, strict=True))
-    broken = sum(old == right != new for right, old, new in triples)
-    mended = sum(old != right == new for right, old, new in triples)
-    changed = sum(old != new for _, old, new in triples)
+    first, second = ([a == b for a, b in zip(truth, guesses, strict=True)] for guesses in (before, after))
+    return compare_rows(first, second, before, after)
+
+
+def compare_rows(
+    right_before: Sequence[bool], right_after: Sequence[bool], before: Sequence[str], after: Sequence[str]
+) -> PairedChange:
+    """The same where it is known already which rows are right: a free text may be right in other words."""
+    n = len(before)
+    if not n or len({n, len(after), len(right_before), len(right_after)}) != 1:
+        raise ValueError("three sequences of the same length, at least 1, are needed")
+    pairs = list(zip(right_before, right_after, strict=True))
+    broken, mended = pairs.count((True, False)), pairs.count((False, True))
+    changed = sum(old != new for old, new in zip(before, after, strict=True))
     low, high = interval_of_difference(broken, mended, n)
     return PairedChange(n, broken, mended, changed, (mended - broken) / n, low, high, mcnemar(broken, mended))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from phinb.errors import PhinbError
@@ -41,6 +42,9 @@ class ConvertedTokenizer:
         ids = encoded["input_ids"]
         pieces = self._tokenizer.convert_ids_to_tokens(ids)
         return Encoding(tuple(ids), tuple(pieces), tuple(tuple(pair) for pair in encoded["offset_mapping"]))
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return str(self._tokenizer.decode(list(ids)))
 
 
 _REMEDY = (

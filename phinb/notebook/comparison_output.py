@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
     from phinb.evaluation.comparison import Comparison
 
 PLOTLY_MIME = "application/vnd.plotly.v1+json"
+TABS = {
+    "quality_latency": "quality and latency",
+    "stages": "stages",
+    "latency": "latency",
+    "ttft_by_length": "by prompt length",
+    "confusion": "confusion",
+    "history": "history",
+}
 
 
 def comparison_bundle(comparison: Comparison) -> dict[str, Any]:
@@ -29,17 +38,34 @@ def comparison_bundle(comparison: Comparison) -> dict[str, Any]:
 
 
 def figure_bundle(comparison: Comparison) -> dict[str, Any]:
-    """Quality against latency for JupyterLab's own renderer: no script and no picture in the notebook.
+    """The comparison's plots, a button each, for JupyterLab's own renderer: no script and no picture in the notebook.
 
-    The text twin is all that a reader without plotly gets; the table above it has the figures.
+    A plot that has nothing to show has no button. The text twin is all that a reader without plotly gets; the table
+    above it has the figures.
     """
+    from phinb.plots.figures import figure
+    from phinb.plots.tabs import join_figures
+    from phinb.plots.template import choose_palette
+
+    drawn = {}
+    for kind, label in TABS.items():
+        with contextlib.suppress(PhinbError):
+            drawn[label] = figure(comparison, kind)
+    text = "\n".join(comparison.sentences())
+    if not drawn:
+        return {"text/plain": text}
+    bundle = plotly_bundle(join_figures(drawn, choose_palette(None)), text)
+    # Plotly's own buttons would lie on these.
+    bundle[PLOTLY_MIME]["config"] = {**bundle[PLOTLY_MIME].get("config", {}), "displayModeBar": False}
+    return bundle
+
+
+def plotly_bundle(drawn: Any, text: str) -> dict[str, Any]:
+    """A plotly figure with its text twin."""
     import plotly.io
 
-    from phinb.api import figure
-
-    drawn = figure(comparison, "quality_latency")
     bundle: dict[str, Any] = dict(plotly.io.renderers["plotly_mimetype"].to_mimebundle(drawn.to_dict()))
-    return {PLOTLY_MIME: bundle[PLOTLY_MIME], "text/plain": "\n".join(comparison.sentences())}
+    return {PLOTLY_MIME: bundle[PLOTLY_MIME], "text/plain": text}
 
 
 def has_figure(comparison: Comparison) -> bool:
@@ -68,8 +94,14 @@ def describe_comparison(state: RunState, waiting: str, stopping: bool, now: floa
     )
 
 
-def measure(run: Run, rows: Any, on_state: Callable[[RunState], None], should_stop: Callable[[], bool]) -> Comparison:
-    """phinb.compare with its events reduced: `on_state` gets the state after each."""
+def measure(
+    run: Run,
+    rows: Any,
+    on_state: Callable[[RunState], None],
+    should_stop: Callable[[], bool],
+    asked: Mapping[str, Any] | None = None,
+) -> Comparison:
+    """phinb.compare with its events reduced: `on_state` gets the state after each. asked: its other arguments."""
     from phinb.api import compare
 
     state = RunState(run_id=run.id, name=run.name, status="running", started_at=time.time())
@@ -82,17 +114,17 @@ def measure(run: Run, rows: Any, on_state: Callable[[RunState], None], should_st
             state = replace(state, status="running")
         on_state(state)
 
-    return compare(run, rows=rows, on_event=take, should_stop=should_stop)
+    return compare(run, rows=rows, on_event=take, should_stop=should_stop, **(asked or {}))
 
 
-def compare_in_text(run: Run, rows: Any) -> None:
+def compare_in_text(run: Run, rows: Any, asked: Mapping[str, Any] | None = None) -> None:
     """Wait for the run, measure, and show the result: for notebooks that run alone and for terminals."""
     if not run.state.ended:
         print(f"{run.name}: waiting for run {run.id}")
         wait_in_text(run, Chronicle())
     chronicle = Chronicle()
     try:
-        comparison = measure(run, rows, chronicle.tell, lambda: False)
+        comparison = measure(run, rows, chronicle.tell, lambda: False, asked)
     except KeyboardInterrupt:
         text = "The comparison was interrupted; what was measured is kept, and the same line goes on from there."
         raise WaitingEnded(text if run.state.ended else waiting_ended_text(run)) from None

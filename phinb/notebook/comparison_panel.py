@@ -7,7 +7,7 @@ import secrets
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -36,11 +36,15 @@ INTERVAL_S = 0.1
 
 
 class ComparisonPanel:
-    """Compares `run`'s variants on `rows` and shows how far it is; the cell that opened it ends at once."""
+    """Compares `run`'s variants on `rows` and shows how far it is; the cell that opened it ends at once.
 
-    def __init__(self, run: Run, rows: Any = None) -> None:
+    asked: the other arguments of phinb.compare.
+    """
+
+    def __init__(self, run: Run, rows: Any = None, asked: Mapping[str, Any] | None = None) -> None:
         self.run = run
         self.rows = rows
+        self._asked = asked
         self.figure_id = f"phinb-{secrets.token_hex(8)}"
         self._output = LiveOutput()
         self._panel = ProgressPanel(self._act)
@@ -83,7 +87,7 @@ class ComparisonPanel:
                 time.sleep(INTERVAL_S)
             self._waiting = ""
             if state.ended:
-                self._result = measure(self.run, self.rows, self._take, self._stop.is_set)
+                self._result = measure(self.run, self.rows, self._take, self._stop.is_set, self._asked)
             else:
                 self._problems = [Card("info", "The comparison was stopped before the run had ended.")]
         except PhinbError as error:

@@ -79,12 +79,16 @@ class RowsTable {
     this.finder.hidden = !state.more_columns && !state.looking_for;
     if (this.find !== this.find.getRootNode().activeElement) this.find.value = state.looking_for;
     write(this.more, state.more_columns);
-    // The first column is the number of the row.
-    keep(this.head, ["row", ...state.columns.map(({ name }) => name)], () => make("th", "", { scope: "col" }), (node, name) => node.replaceChildren(...breakable(name)));
-    keep(this.about, [null, ...state.columns], () => make("td", ""), (node, column) => node.replaceChildren(...(column ? describeColumn(column) : [])));
+    this.fillHead(state);
     write(this.among, state.among);
     keep(this.body, rows, () => this.createRow(), (node, row) => this.changeRow(node, row));
     this.scroller.hidden = !state.columns.length;
+  }
+
+  // The first column is the number of the row.
+  fillHead({ columns }) {
+    keep(this.head, ["row", ...columns.map(({ name }) => name)], () => make("th", "", { scope: "col" }), (node, name) => node.replaceChildren(...breakable(name)));
+    keep(this.about, [null, ...columns], () => make("td", ""), (node, column) => node.replaceChildren(...(column ? describeColumn(column) : [])));
   }
 
   createRow() {
@@ -104,11 +108,15 @@ class RowsTable {
     while (node.children.length > cells.length + 1) node.lastElementChild.remove();
     cells.forEach((cell, index) => {
       if (!node.children[index + 1]) node.append(make("td", "", {}, make("div", "phinb-cell"), make("span", "phinb-dim")));
-      const [text, length] = node.children[index + 1].children;
-      write(text, cell.text);
-      node.children[index + 1].dataset.kind = cell.kind;
-      write(length, cell.length ? `${cell.length.toLocaleString("en")} characters` : "");
+      this.changeCell(node.children[index + 1], cell);
     });
+  }
+
+  changeCell(node, cell) {
+    const [text, length] = node.children;
+    write(text, cell.text);
+    node.dataset.kind = cell.kind;
+    write(length, cell.length ? `${cell.length.toLocaleString("en")} characters` : "");
   }
 }
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.magic import Magics, magics_class
 
 from phinb.errors import ConfigError
+from phinb.evaluation.comparison_options import OPTIONS, read_options
 from phinb.notebook.arguments import find_config, find_run
 from phinb.notebook.decorators import argument, line_magic
 from phinb.notebook.host import Host, find_host, show
@@ -124,6 +125,7 @@ class RunMagics(Magics):  # type: ignore[misc]
     @line_magic(
         argument("run", metavar="RUN", help="an id, a configuration's name or a variable"),
         argument("--rows", metavar="ROWS", help="a file, a data config's name or a variable; else the eval data"),
+        *(argument(flag, **given) for flag, given in OPTIONS),
     )
     def olive_compare(self, options: Namespace) -> None:
         """Measure a run's models on the same rows and show what each gained and lost; the cell ends at once.
@@ -133,14 +135,15 @@ class RunMagics(Magics):  # type: ignore[misc]
         """
         run = find_run(self.shell.user_ns, options.run)
         rows = self.shell.user_ns.get(options.rows, options.rows) if options.rows else None
+        asked = read_options(options)
         if find_host(self.shell) is Host.PANEL:
             from phinb.notebook.comparison_panel import ComparisonPanel
 
-            ComparisonPanel(run, rows).open()
+            ComparisonPanel(run, rows, asked).open()
             return
         from phinb.notebook.comparison_output import compare_in_text
 
-        compare_in_text(run, rows)
+        compare_in_text(run, rows, asked)
 
     def _watch(self, run: Run, wait: bool) -> Run:
         """Show `run` as the host allows; returns it, so that an assignment gets it."""

@@ -1,5 +1,5 @@
 """Records become plotly figures, all in one template; plotly is loaded when a figure is drawn."""
 
-from phinb.plots.figures import figure
+from phinb.plots.figures import figure, table
 
-__all__ = ["figure"]
+__all__ = ["figure", "table"]

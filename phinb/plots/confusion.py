@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from phinb.errors import PhinbError
 from phinb.evaluation.results import Comparison
 from phinb.evaluation.statistics import confuse
 from phinb.evaluation.tables import describe_briefly
-from phinb.plots.selection import measured
+from phinb.plots.selection import measured, measurement_of
 from phinb.plots.template import Palette, label_of, make_template, title_of
 from phinb.workflow.wording import write_count
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-PALE, FULL = (226, 239, 248), (0, 114, 178)
-"""Opaque, so that the numbers on them read alike on any ground; a cell without rows stays empty."""
+PALE, FULL = (226, 239, 248), (86, 180, 233)
+INK = "#1d1d22"
+"""The grounds are opaque, so that the numbers read alike on any theme; a cell without rows stays empty."""
 
 
 def plot_confusion(comparison: Comparison, palette: Palette) -> go.Figure:
     """Counts in the cells; the colour is the share of the true label's rows."""
     from plotly.subplots import make_subplots
 
-    labels = list(comparison.settings["labels"])
-    summaries = measured(comparison)
+    labels, matrices = _count(comparison)
+    summaries = [summary for summary in measured(comparison) if summary.name in matrices]
     columns = min(2, len(summaries))
     lines = -(-len(summaries) // columns)
     names = [label_of(summary.name) for summary in summaries]
@@ -35,9 +37,7 @@ def plot_confusion(comparison: Comparison, palette: Palette) -> go.Figure:
     ticks = [label_of(label) for label in labels]
     for index, summary in enumerate(summaries):
         place = {"row": index // columns + 1, "col": index % columns + 1}
-        scores = next(m.scores for m in comparison.measurements if m.variant.name == summary.name)
-        counts = confuse([s.label for s in scores], [s.predicted for s in scores], labels)
-        _add_matrix(figure, counts, ticks, place)
+        _add_matrix(figure, matrices[summary.name], ticks, place)
     # A label may look like a number or a date, and is none.
     figure.update_xaxes(type="category")
     figure.update_yaxes(type="category")
@@ -55,6 +55,34 @@ def plot_confusion(comparison: Comparison, palette: Palette) -> go.Figure:
     return figure
 
 
+def tabulate_confusion(comparison: Comparison) -> list[dict[str, Any]]:
+    """A row a variant, true label and prediction, with how many rows of the data that is and its share of the true
+    label's rows; what never happened is left out. Raises PhinbError where the answers are no labels."""
+    labels, matrices = _count(comparison)
+    return [
+        {"variant": name, "true": labels[true], "predicted": labels[guess], "rows": count, "share": count / sum(row)}
+        for name, counts in matrices.items()
+        for true, row in enumerate(counts)
+        for guess, count in enumerate(row)
+        if count
+    ]
+
+
+def _count(comparison: Comparison) -> tuple[list[str], dict[str, list[list[int]]]]:
+    """The labels, and a matrix for each variant that was scored on them."""
+    labels = list(comparison.settings.get("labels") or ())
+    scored = {s.name: measurement_of(comparison, s.name).scores for s in measured(comparison)}
+    if not labels or not any(scored.values()):
+        raise PhinbError(
+            "The answers are no labels, so none can be taken for another.", "Give labels=[...] to phinb.compare."
+        )
+    return labels, {
+        name: confuse([score.label for score in scores], [score.predicted for score in scores], labels)
+        for name, scores in scored.items()
+        if scores
+    }
+
+
 def _add_matrix(figure: go.Figure, counts: list[list[int]], ticks: list[str], place: dict[str, int]) -> None:
     shares = [[value / (sum(row) or 1) if value else None for value in row] for row in counts]
     figure.add_heatmap(
@@ -62,6 +90,9 @@ def _add_matrix(figure: go.Figure, counts: list[list[int]], ticks: list[str], pl
         x=ticks,
         y=ticks,
         customdata=counts,
+        text=[[str(value) if value else "" for value in row] for row in counts],
+        texttemplate="%{text}",
+        textfont={"size": 12, "color": INK},
         hovertext=[[write_count(value, "row") for value in row] for row in counts],
         zmin=0,
         zmax=1,
@@ -72,11 +103,3 @@ def _add_matrix(figure: go.Figure, counts: list[list[int]], ticks: list[str], pl
         hovertemplate="%{hovertext}: %{y} taken for %{x}<extra></extra>",
         **place,
     )
-    for line, (row, row_shares) in enumerate(zip(counts, shares, strict=True)):
-        for column, (value, share) in enumerate(zip(row, row_shares, strict=True)):
-            if share is not None:
-                colour = "#ffffff" if share > 0.75 else "#1d1d22"
-                font = {"size": 12, "color": colour}
-                figure.add_annotation(
-                    x=ticks[column], y=ticks[line], text=str(value), showarrow=False, font=font, **place
-                )

@@ -92,3 +92,25 @@ def _overlap(box: Box, obstacles: Sequence[Box], width: float, height: float) ->
         total += max(0.0, across) * max(0.0, down)
     outside = max(0.0, -box[0]) + max(0.0, box[2] - width) + max(0.0, -box[1]) + max(0.0, box[3] - height)
     return total + 10 * HEIGHT * outside
+
+
+def spread_apart(places: Sequence[float], gap: float) -> list[float]:
+    """The places moved as little as it takes for neighbours to be `gap` apart, in the order that they have.
+
+    Neighbours that are too close become a block that lies evenly around the middle of its members' places.
+    """
+    order = sorted(range(len(places)), key=lambda index: places[index])
+    blocks: list[tuple[float, int]] = []  # (the first one's place, how many)
+    for index in order:
+        first, count = places[index], 1
+        while blocks and blocks[-1][0] + blocks[-1][1] * gap > first:
+            before, more = blocks.pop()
+            # Either block would have its first one here; the joint one has the mean, weighed by members.
+            first = (more * before + count * (first - more * gap)) / (more + count)
+            count += more
+        blocks.append((first, count))
+    spread = [first + gap * number for first, count in blocks for number in range(count)]
+    moved = [0.0] * len(places)
+    for index, place in zip(order, spread, strict=True):
+        moved[index] = place
+    return moved

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from phinb.evaluation.colours import choose_looks
+from phinb.evaluation.pareto import find_front
 from phinb.evaluation.results import Comparison, Summary
 from phinb.evaluation.tables import describe_briefly
 from phinb.evaluation.wording import milliseconds, percent, size, speed
 from phinb.plots.placement import Mark, place_names
-from phinb.plots.selection import measured
+from phinb.plots.selection import placed
 from phinb.plots.template import Palette, label_of, make_template, spans_decades, title_of
 from phinb.workflow.wording import write_count
 
@@ -22,19 +23,21 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 600, 270
 LARGEST = 40.0
 SMALLEST = 11.0
+FRONT = "#008a65"
 
 
 def plot_quality_latency(comparison: Comparison, palette: Palette) -> go.Figure:
     """x: median time to first token in ms; y: accuracy in % with its 95 % interval; area: what it needs on disk."""
     import plotly.graph_objects as go
 
-    summaries = [summary for summary in measured(comparison) if summary.ttft_ms_p50 is not None]
+    summaries = placed(comparison)
     looks = choose_looks((summary.name, summary.kind) for summary in comparison.summaries)
     needed = _bytes_needed(summaries)
     largest = max(needed.values(), default=1) or 1
     diameters = {name: max(SMALLEST, LARGEST * math.sqrt(count / largest)) for name, count in needed.items()}
     figure = go.Figure(layout={"template": make_template(palette)})
     _add_paths(figure, summaries, palette)
+    _add_front(figure, comparison, palette)
     for summary in sorted(summaries, key=lambda summary: -diameters[summary.name]):
         look = looks[summary.name]
         colour = palette.colour(look)
@@ -52,7 +55,9 @@ def plot_quality_latency(comparison: Comparison, palette: Palette) -> go.Figure:
     x_range, y_range = _ranges(summaries, log)
     _add_names(figure, summaries, diameters, (x_range, y_range), log, palette)
     figure.update_layout(
-        title=title_of("Quality against latency", describe_briefly(comparison) + " · area: size on disk"),
+        title=title_of(
+            "Quality against latency", describe_briefly(comparison) + " · area: size on disk · steps: Pareto front"
+        ),
         height=HEIGHT + 130,
         xaxis={
             "title": {"text": "first token, ms, median (less is better)"},
@@ -90,6 +95,21 @@ def _add_paths(figure: go.Figure, summaries: Sequence[Summary], palette: Palette
                 opacity=0.7,
                 hoverinfo="skip",
             )
+
+
+def _add_front(figure: go.Figure, comparison: Comparison, palette: Palette) -> None:
+    """The Pareto front of the two axes, as the steps below which a variant is dominated."""
+    members = set(find_front(comparison, ("accuracy", "ttft_ms_p50")).members)
+    front = sorted((s.ttft_ms_p50 or 0.0, _points(s)[0]) for s in comparison.summaries if s.name in members)
+    if len(front) > 1:
+        figure.add_scatter(
+            x=[x for x, _ in front],
+            y=[y for _, y in front],
+            mode="lines",
+            line={"color": FRONT, "width": 2, "shape": "hv"},
+            opacity=0.6,
+            hovertemplate="Pareto front of accuracy and first token<extra></extra>",
+        )
 
 
 def _ranges(summaries: Sequence[Summary], log: bool) -> tuple[list[float], list[float]]:

@@ -6,6 +6,8 @@ white and on JupyterLab's dark ground (text 4.3:1), so that a figure saved under
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
@@ -98,6 +100,19 @@ def title_of(text: str, small: str) -> dict[str, object]:
         else:
             lines[-1] += f" · {part}"
     return {"text": label_of(text), "subtitle": {"text": "<br>".join(map(label_of, lines))}}
+
+
+def top_margin(title: Mapping[str, object], beneath: int = 0) -> int:
+    """Pixels above the plot that hold the title with all its lines, and `beneath` more for what stands under it."""
+    lines = 1 + str(title["subtitle"]).count("<br>")
+    return max(70, 42 + 15 * lines) + beneath
+
+
+def log_ticks(values: Sequence[float]) -> dict[str, object]:
+    """Ticks of a logarithmic axis at 1, 2 and 5 of each power of ten, written out, from below to above the values."""
+    low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
+    ticks = [step * 10.0**power for power in range(low, high + 1) for step in (1, 2, 5)]
+    return {"tickmode": "array", "tickvals": ticks, "ticktext": [f"{tick:,.10g}" for tick in ticks]}
 
 
 def spans_decades(values: list[float], ratio: float = 12.0) -> bool:

@@ -5,11 +5,24 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from tests.benchmarks import advice, checking, forecast, imports, keystrokes, memory, reading, runs, threads, tokens
+from tests.benchmarks import (
+    advice,
+    checking,
+    comparison,
+    forecast,
+    imports,
+    keystrokes,
+    memory,
+    reading,
+    runs,
+    threads,
+    tokens,
+)
 
 BENCHMARKS: dict[str, Callable[[], str]] = {
     "advice": advice.measure,
     "checking": checking.measure,
+    "comparison": comparison.measure,
     "forecast": forecast.measure,
     "imports": imports.measure,
     "keystrokes": keystrokes.measure,

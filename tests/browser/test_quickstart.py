@@ -33,6 +33,8 @@ def test_the_quickstart_trains_and_compares(open_notebook: Callable[..., Any], t
         page.wait_for_timeout(500)
     assert bar_position(bar) > first, "the bar moves while the run goes on"
     page.locator(".js-plotly-plot").first.wait_for(timeout=WAIT_MS)
+    page.locator(".updatemenu-button", has_text="confusion").click()
+    page.locator(".js-plotly-plot .gtitle", has_text="Which labels are taken for which").wait_for()
     plain = page.locator(".jp-OutputArea").filter(has_text="plain Olive").first.inner_text()
     assert "alpha" in plain
     for theme in ("light", "dark"):

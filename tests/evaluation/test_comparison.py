@@ -72,7 +72,8 @@ def test_the_events_are_those_of_a_run(compared: tuple[Comparison, list[Event]],
     assert isinstance(events[-1], RunFinished)
     assert [e.pass_name for e in events if isinstance(e, PassStarted)] == list(STAGES)
     ends = {(e.pass_name, e.done, e.total) for e in events if isinstance(e, Progress) and e.unit == "rows"}
-    assert {(name, len(rows), len(rows)) for name in STAGES} <= ends
+    scored = len(rows) + 1  # and the prompt whose fields are empty
+    assert {(name, scored, scored) for name in STAGES} <= ends
     state = reduce_all(events)
     assert state.status == "succeeded"
     assert {passed.status for passed in state.passes.values()} == {"done"}
@@ -165,7 +166,7 @@ def children() -> list[psutil.Process]:
     found = []
     for child in psutil.Process().children(recursive=True):
         try:
-            if "phinb.evaluation.measure" in child.cmdline() and child.status() != psutil.STATUS_ZOMBIE:
+            if "phinb.evaluation.server" in child.cmdline() and child.status() != psutil.STATUS_ZOMBIE:
                 found.append(child)
         except psutil.NoSuchProcess:
             continue
@@ -192,7 +193,6 @@ def test_stop_ends_it_at_once_and_leaves_no_process(
     assert all("stopped" in summary.error for summary in comparison.summaries)
     assert isinstance(events[-1], RunFinished)
     assert events[-1].status == "cancelled"
-    assert list(tmp_path.iterdir()) == []
     gaps = [later - earlier for earlier, later in pairwise(asked)]
     assert len(gaps) > 5
     assert sorted(gaps)[int(0.9 * len(gaps))] < 0.2
@@ -205,9 +205,9 @@ def test_a_killed_process_is_said_to_be(
 
     def kill_when_it_works(event: Event) -> None:
         if isinstance(event, Progress) and not killed:
-            for child in children():
-                killed.append(child.pid)
-                child.kill()
+            first = min(children(), key=lambda child: child.pid)
+            killed.append(first.pid)
+            first.kill()
 
     comparison = compare([variants["base"], variants["int4"]], rows, tmp_path, on_event=kill_when_it_works)
     first, second = comparison.summaries
@@ -227,7 +227,6 @@ def test_an_interrupt_leaves_no_process(
     with pytest.raises(KeyboardInterrupt):
         compare([variants["base"]], rows, tmp_path, on_event=interrupt)
     assert children() == []
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_cannot_be_asked_is_refused_before_a_process_starts(variants: dict[str, Variant], tmp_path: Path) -> None:
@@ -248,3 +247,67 @@ def test_a_foreign_file_is_no_comparison(tmp_path: Path) -> None:
         load_comparison(tmp_path / "file.json")
     with pytest.raises(PhinbError, match="cannot be read"):
         load_comparison(tmp_path / "none.json")
+
+
+def test_another_metric_times_nothing_anew_and_other_times_score_nothing_anew(
+    variants: dict[str, Variant], rows: list[dict[str, str]], tmp_path: Path
+) -> None:
+    def units(**more: Any) -> tuple[set[str], Comparison]:
+        events: list[Event] = []
+        given = [variants["merged"], variants["int4"]]
+        found = compare_variants(
+            given, rows[:8], template=TEMPLATE, folder=tmp_path, on_event=events.append, **{"latency": QUICK} | more
+        )
+        return {event.unit for event in events if isinstance(event, Progress)}, found
+
+    first, plain = units()
+    assert first == {"generations", "rows"}
+    more, with_loss = units(metrics=["accuracy", "perplexity"])
+    assert more == {"sequences"}
+    assert with_loss.reused == ()
+    assert with_loss.measurements[0].latencies == plain.measurements[0].latencies
+    assert with_loss.measurements[1].scores == plain.measurements[1].scores
+    longer = replace(QUICK, new_tokens=6, lengths=(16,), batches=(2,))
+    timed, other = units(latency=longer)
+    assert timed == {"generations"}
+    assert [(one.batch, one.made) for one in other.measurements[1].latencies] == [(1, False)] * 2 + [
+        (1, True),
+        (2, False),
+    ]
+    assert "first token, cut to 16 tokens" in set(other.latency["measure"])
+    assert other.summaries[0].ttft_ms_p50 == pytest.approx(other.latency["p50"][0])
+    anew, again = units(fresh=True)
+    assert anew == {"generations", "rows"}
+    assert again.reused == ()
+    assert again.measurements[0].latencies != plain.measurements[0].latencies
+
+
+def test_who_fits_is_timed_in_turn_and_else_one_after_the_other(
+    variants: dict[str, Variant], rows: list[dict[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alive: list[int] = []
+
+    def watch(event: Event) -> None:
+        if isinstance(event, Progress) and event.unit == "generations":
+            alive.append(len(children()))
+
+    given = [variants["merged"], variants["int4"]]
+    beside = compare(given, rows[:4], tmp_path / "beside", on_event=watch)
+    assert set(alive) == {2}
+    assert beside.settings["latency"]["order"] == "in turn"
+    assert "timed in turn" in beside.to_text()
+    alive.clear()
+    monkeypatch.setattr("phinb.evaluation.memory_plan.memory_free", lambda: 1_000)
+    alone = compare(given, rows[:4], tmp_path / "alone", on_event=watch)
+    assert set(alive) == {1}
+    assert alone.settings["latency"]["order"] == "one after the other"
+    assert [one.scores for one in alone.measurements] == [one.scores for one in beside.measurements]
+
+
+def test_another_runs_stages_are_held_against_their_own(
+    variants: dict[str, Variant], rows: list[dict[str, str]], tmp_path: Path
+) -> None:
+    other = replace(variants["int4"], name="r-2/int4", origin="r-2")
+    given = [variants["base"], variants["merged"], replace(variants["merged"], name="r-2/merged", origin="r-2"), other]
+    before = compare(given, rows[:4], tmp_path).frame["before"]
+    assert before.to_dict() == {"base": "", "merged": "base", "r-2/merged": "", "r-2/int4": "r-2/merged"}

@@ -11,6 +11,7 @@ import pytest
 from phinb.evaluation.colours import choose_looks
 from phinb.evaluation.results import Comparison
 from phinb.evaluation.wording import p_value, size
+from phinb.types import RowLoss
 
 from .examples import make_comparison
 
@@ -40,11 +41,11 @@ def fail(comparison: Comparison, name: str, error: str) -> Comparison:
 def test_gains_and_losses_in_words() -> None:
     texts = make_comparison(("base", "adapter", "merged", "int4")).sentences()
     assert texts == (
-        "adapter gains 41.7 points against base: 6 rows broken, 106 mended; more than chance explains "
+        "adapter gains 41.7 points against base, more than noise at n = 240: 6 rows broken, 106 mended "
         "(McNemar p < 0.001). 0.84 times as fast, adds 9.0 MB to base.",
         "merged answers all 240 rows as adapter does. 1.19 times as fast.",
-        "int4 loses 3.8 points against merged: 19 rows broken, 10 mended; could be chance (McNemar p = 0.14). "
-        "6.7 times faster, 0.38 of the size.",
+        "int4 loses 3.8 points against merged, within noise at n = 240: 19 rows broken, 10 mended "
+        "(McNemar p = 0.14). 6.7 times faster, 0.38 of the size.",
     )
 
 
@@ -158,3 +159,22 @@ def test_sizes_and_p_values_are_written_shortly() -> None:
         "–",
     ]
     assert [p_value(p) for p in (0.0004, 0.0042, 0.14, 1.0)] == ["< 0.001", "= 0.004", "= 0.14", "= 1.00"]
+
+
+def test_where_only_rows_were_predicted_there_is_no_accuracy_and_no_word_of_it() -> None:
+    comparison = make_comparison(("base", "merged"))
+    measured = []
+    for index, one in enumerate(comparison.measurements):
+        losses = tuple(RowLoss(row, (2.0 - 0.5 * index) * (5 + row % 7), 5 + row % 7, 20) for row in range(240))
+        measured.append(replace(one, scores=(), losses=losses))
+    comparison = replace(comparison, measurements=tuple(measured), settings={**comparison.settings, "labels": []})
+    assert [summary.accuracy for summary in comparison.summaries] == [None, None]
+    assert comparison.sentences()[0].startswith("merged against base, n = 240: perplexity -2.9")
+    assert "more than noise, lower is better" in comparison.sentences()[0]
+    text, html = comparison.to_text(), comparison.to_html()
+    assert re.search(r"merged +4\.48", text)
+    tags = Tags()
+    tags.feed(html)
+    assert tags.open == []
+    assert "–" in html
+    assert comparison.frame["accuracy"].isna().all()

@@ -17,6 +17,8 @@ from phinb.plots.placement import Mark, Place, place_names
 from phinb.types import Metric, RunState
 from tests.evaluation.examples import make_comparison
 
+# What a comparison shows of itself; its history is on disk (test_history.py).
+OWN = [kind for kind in KINDS[Comparison] if kind != "history"]
 FOUR = ("base", "adapter", "merged", "int4")
 ALL = (*FOUR, "int8", "fp16")
 STATE = RunState(
@@ -40,7 +42,7 @@ def marks(shown: Any) -> dict[str, dict[str, Any]]:
     return {trace["name"]: trace for trace in drawn(shown)["data"] if trace.get("name")}
 
 
-@pytest.mark.parametrize("kind", KINDS[Comparison])
+@pytest.mark.parametrize("kind", OWN)
 @pytest.mark.parametrize("names", [FOUR, ALL, ("base", "int4")])
 @pytest.mark.parametrize("dark", [None, False, True])
 def test_every_figure_says_n_machine_and_settings(kind: str, names: tuple[str, ...], dark: bool | None) -> None:
@@ -78,7 +80,7 @@ def test_quality_against_latency_shows_the_measured_figures() -> None:
 
 def test_the_dashed_path_goes_from_stage_to_stage() -> None:
     traces = drawn(figure(make_comparison(FOUR), "quality_latency"))["data"]
-    paths = [trace["x"] for trace in traces if trace["mode"] == "lines"]
+    paths = [trace["x"] for trace in traces if trace["mode"] == "lines" and "dash" in trace["line"]]
     assert paths == [[96, 118], [118, 97], [97, 51]]
 
 
@@ -107,7 +109,7 @@ def test_confusion_counts_every_row_once_a_variant() -> None:
     shown = drawn(figure(make_comparison(FOUR), "confusion"))
     for trace in shown["data"]:
         assert sum(map(sum, trace["customdata"])) == 240
-    numbers = [int(note["text"]) for note in shown["layout"]["annotations"] if note["text"].isdigit()]
+    numbers = [int(text) for trace in shown["data"] for row in trace["text"] for text in row if text]
     assert sum(numbers) == 4 * 240
 
 
@@ -127,7 +129,7 @@ def test_unknown_kinds_and_objects_name_what_is_known() -> None:
     with pytest.raises(PhinbError) as caught:
         figure(make_comparison(FOUR), "pie")
     assert "'pie'" in caught.value.message
-    assert caught.value.hint == "The kinds are: quality_latency, stages, latency, confusion."
+    assert caught.value.hint == "The kinds are: quality_latency, stages, latency, ttft_by_length, confusion, history."
     with pytest.raises(PhinbError, match="loss"):
         figure(STATE, "stages")
     with pytest.raises(PhinbError, match="no figure of a dict"):
@@ -139,13 +141,13 @@ def test_what_failed_is_left_out_and_nothing_at_all_is_an_error() -> None:
     failed = [replace(m, scores=(), latencies=(), error="It broke.") for m in comparison.measurements]
     partly = replace(comparison, measurements=(*comparison.measurements[:3], failed[3]))
     assert set(marks(figure(partly, "quality_latency"))) == {"base", "adapter", "merged"}
-    for kind in KINDS[Comparison]:
+    for kind in OWN:
         figure(partly, kind)
         with pytest.raises(PhinbError, match="No variant was measured"):
             figure(replace(comparison, measurements=tuple(failed)), kind)
 
 
-@pytest.mark.parametrize("kind", KINDS[Comparison])
+@pytest.mark.parametrize("kind", OWN)
 def test_names_and_labels_are_shown_and_not_obeyed(kind: str) -> None:
     hostile = "<b>joy</b><a href='x'>"
     comparison = make_comparison(FOUR, labels=(hostile, "joy", "sadness", "surprise"))
