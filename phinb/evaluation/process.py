@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import queue
+import re
 import signal
 import subprocess
 import sys
@@ -234,18 +235,24 @@ def _end(child: subprocess.Popen[bytes]) -> None:
             child.stdin.close()
 
 
+_BAR = re.compile(r"\d+%\||Warning: |warnings\.warn")
+"""Progress bars and warnings, which say nothing about a death."""
+
+
 def _explain_death(variant: Variant, code: int | None, log: IO[bytes] | None) -> tuple[str, str]:
     """(what happened, what to do and the last lines that it printed)"""
     if code is not None and code < 0:
         name = signal.Signals(-code).name
         how = f"was ended by signal {-code} ({name})"
-        why = "When memory runs out, the system does that: close other programs." if name == "SIGKILL" else ""
+        memory = "When memory runs out, the system does that: close other programs."
+        why = memory if name == "SIGKILL" else "Another program ended it." if name == "SIGTERM" else ""
     else:
         how, why = f"ended with exit code {code} and no result", ""
     lines: list[str] = []
     if log is not None:
         log.seek(0)
         lines = log.read().decode("utf-8", errors="replace").replace("\r", "\n").strip().splitlines()
-    tail = "\n".join(line for line in lines[-6:] if line.strip())
+    told = [line for line in lines if line.strip() and not _BAR.search(line)]
+    tail = "\n".join(told[-6:])
     hint = "\n".join(part for part in (why, tail) if part)
     return f"{variant.name}: the measuring process {how}.", hint

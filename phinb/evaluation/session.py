@@ -15,7 +15,7 @@ from typing import Any
 
 from phinb.errors import PhinbError
 from phinb.evaluation.keeping import KeptResults
-from phinb.evaluation.latency import LatencySettings, choose_rows
+from phinb.evaluation.latency import LatencySettings, choose_rows, plan_timings
 from phinb.evaluation.machine import BUSY_SHARE, describe_busy, has_card
 from phinb.evaluation.memory_plan import plan_memory
 from phinb.evaluation.parts import Ask, Part
@@ -31,6 +31,7 @@ from phinb.types import (
     PassFinished,
     PassStarted,
     Preparing,
+    Progress,
     Queued,
     RunFinished,
     Variant,
@@ -96,6 +97,7 @@ class Session:
         self._works: list[_Work] = []
         self.reused: tuple[str, ...] = ()
         self.stopped = False
+        self._generations = sum(map(len, plan_timings(subject.texts, subject.latency)))
         rows = choose_rows(subject.whole, PROMPTS)
         self._probed = [subject.whole[row] for row in rows]
 
@@ -137,6 +139,9 @@ class Session:
         for group in self._groups():
             for work in group:
                 self._open(work)
+                if not work.error and not work.timed:
+                    # What is loaded waits, and says for what, while the others are loaded.
+                    self._emit(Progress(work.variant.name, 0, self._generations, "generations", None))
             self._time([work for work in group if not work.error and not work.timed])
             for work in group:
                 if not work.error:

@@ -44,10 +44,10 @@ def measure() -> str:
 
 
 def _plan(run: Any) -> QualityPlan:
-    from phinb.api import _read_recipe
+    from phinb.api.rows import read_recipe
     from phinb.data.preview import find_data_config
 
-    recipe = _read_recipe(find_data_config(run.config.to_olive()), run.config)
+    recipe = read_recipe(find_data_config(run.config.to_olive()), run.config)
     text = (ROOT / "sample_data" / "emotion_test.jsonl").read_text(encoding="utf-8")
     rows = [json.loads(line) for line in text.splitlines() if line.strip()]
     return plan_quality(
@@ -143,11 +143,11 @@ def _time_latency(variant: Variant, plan: QualityPlan) -> str:
                     theirs.append((1000 * found["first_s"], (NEW_TOKENS - 1) / sum(found["step_s"])))
     lines = [f"latency of {variant.name}, {len(ids)} tokens and {NEW_TOKENS} new, {GENERATIONS} interleaved repeats:"]
     for column, (what, unit) in enumerate((("first token", "ms"), ("decoding", "tokens/s"))):
-        pair = [[values[column] for values in side[WARM_UP:]] for side in (ours, theirs)]
-        mine, other = map(median, pair)
+        mine, other = ([values[column] for values in side[WARM_UP:]] for side in (ours, theirs))
+        ratio = median(one / beside for one, beside in zip(mine, other, strict=True))
         lines.append(
-            f"  {what}: phinb {mine:.1f} {unit} ({_spread(pair[0])}), onnxruntime-genai's procedure {other:.1f} {unit} "
-            f"({_spread(pair[1])}): {100 * (mine / other - 1):+.1f} %"
+            f"  {what}: phinb {median(mine):.1f} {unit} ({_spread(mine)}), onnxruntime-genai's procedure "
+            f"{median(other):.1f} {unit} ({_spread(other)}): {100 * (ratio - 1):+.1f} % in the median of pairs"
         )
     return "\n".join(lines)
 

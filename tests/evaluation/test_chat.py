@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import signal
@@ -45,7 +46,12 @@ def chat(variants: dict[str, Variant]) -> Iterator[Chat]:
 
 
 def children() -> list[psutil.Process]:
-    return [one for one in psutil.Process().children(recursive=True) if "phinb.evaluation.server" in one.cmdline()]
+    found = []
+    for one in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):  # gone meanwhile, or not yet waited for
+            if "phinb.evaluation.server" in one.cmdline():
+                found.append(one)
+    return found
 
 
 def test_replies_are_the_models_own(chat: Chat, variants: dict[str, Variant]) -> None:

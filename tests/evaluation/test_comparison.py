@@ -288,7 +288,7 @@ def test_who_fits_is_timed_in_turn_and_else_one_after_the_other(
     alive: list[int] = []
 
     def watch(event: Event) -> None:
-        if isinstance(event, Progress) and event.unit == "generations":
+        if isinstance(event, Progress) and event.unit == "generations" and event.done:
             alive.append(len(children()))
 
     given = [variants["merged"], variants["int4"]]

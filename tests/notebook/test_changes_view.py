@@ -276,7 +276,10 @@ def test_hostile_texts_can_be_sent_and_do_nothing(comparison: Comparison) -> Non
         assert not [name for name, _ in tags.attributes if name.startswith("on") or name in ("src", "href", "srcdoc")]
 
 
-def test_the_magic_shows_saves_and_says_what_is_missing(shell: Any, comparison: Comparison, tmp_path: Path) -> None:
+def test_the_magic_shows_saves_and_says_what_is_missing(
+    shell: Any, comparison: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PHINB_HOME", str(tmp_path / "home"))
     file = tmp_path / "comparison.json"
     comparison.save(file)
     text = shell.text(f"%olive_changes {file}")
