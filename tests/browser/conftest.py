@@ -14,7 +14,7 @@ FAILED = pytest.StashKey[bool]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The quickstart, the longest of all, begins first: of two workers, one has it and the other all else."""
+    """The quickstart, the longest of all, begins first: nothing waits for it then."""
     items.sort(key=lambda item: item.path.name != "test_quickstart.py")
 
 
