@@ -442,7 +442,12 @@ def test_the_folder_of_a_run_is_deleted(quick: None, config: Config, expected: d
     run = launch(config.edit(Edit("set", "passes.lora.training_args.max_steps", 4000)))
     wait_for(run, step_of(5))
     worker = worker_of(run)
-    shutil.rmtree(run.folder)
+
+    def is_deleted() -> bool:
+        shutil.rmtree(run.folder, ignore_errors=True)  # the worker may write while it is being emptied
+        return not run.folder.exists()
+
+    assert wait_until(is_deleted, 10)
     worker.wait(20)
     assert not run.folder.exists()
     state = run.state
