@@ -18,6 +18,7 @@ from phinb.evaluation.artefacts import hash_json
 from phinb.evaluation.chat import Chat, ChatSettings, Exchange, Reply
 from phinb.evaluation.process import Stopped
 from phinb.evaluation.row_file import write_json_line
+from phinb.evaluation.statistics import interval_of_median, quantile
 from phinb.types import Event, Notice, Preparing, Progress
 from phinb.workflow.wording import write_duration
 
@@ -74,34 +75,11 @@ class BulkReplies:
 
 def _describe(values: Sequence[float], write: Callable[[float], str], unit: str) -> str:
     """The median with its 95 % interval (by order statistics; Conover 1999, 3.2) where n allows one."""
-    middle = write(median(values))
+    middle = write(quantile(values, 0.5))
     name = f"{unit} {middle}" if unit.endswith("after") else f"{middle} {unit}"
     bounds = interval_of_median(values)
     within = f", 95 % interval {write(bounds[0])} to {write(bounds[1])}" if bounds else ""
     return f"{name} (median of {len(values):,}{within})"
-
-
-def median(values: Sequence[float]) -> float:
-    """Of sorted values."""
-    half = len(values) // 2
-    return values[half] if len(values) % 2 else (values[half - 1] + values[half]) / 2
-
-
-def interval_of_median(values: Sequence[float]) -> tuple[float, float] | None:
-    """The narrowest pair of order statistics, equally far from both ends, that covers the median with 95 % or more.
-
-    values: sorted. The number of values under the median is binomial(n, 1/2); below 6 values no pair reaches 95 %.
-    """
-    from math import comb
-
-    n = len(values)
-    tail, best = 0.0, None
-    for k in range(n // 2):
-        tail += comb(n, k) / 2**n
-        if tail > 0.025:
-            break
-        best = k
-    return None if best is None else (values[best], values[n - 1 - best])
 
 
 def chat_many(

@@ -5,14 +5,14 @@ A size is what a variant needs on the disk: an adapter's holds the base that it 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Literal
 
 from phinb.errors import PhinbError
 from phinb.evaluation.latency import decode_speed, own_latencies
+from phinb.evaluation.statistics import interval_of_median
 from phinb.evaluation.wording import milliseconds, percent, size, speed
 
 if TYPE_CHECKING:
@@ -118,16 +118,3 @@ def interval_of(comparison: Comparison, summary: Summary, figure: Figure) -> tup
     known = [value for value in values if value is not None]
     found = interval_of_median(known)
     return None if found is None else (*found, len(known))
-
-
-def interval_of_median(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float] | None:
-    """The interval between two order statistics that covers the median with `confidence` or more, whatever the
-    distribution (Conover, Practical Nonparametric Statistics, 3.2); None of fewer than six values, which have none."""
-    n, ordered = len(values), sorted(values)
-    tail, below = 0.0, -1
-    for k in range(n):
-        tail += math.comb(n, k) / 2**n
-        if tail > (1 - confidence) / 2:
-            break
-        below = k
-    return None if below < 0 else (ordered[below], ordered[n - 1 - below])

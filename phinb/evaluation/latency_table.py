@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from phinb.evaluation.figures import interval_of_median
 from phinb.evaluation.latency import decode_speed, decode_speeds_by_position, own_latencies
-from phinb.evaluation.statistics import quantile
+from phinb.evaluation.statistics import interval_of_median, quantile
 from phinb.types import Latency
 
 if TYPE_CHECKING:

@@ -78,6 +78,19 @@ def interval_of_difference(broken: int, mended: int, n: int, confidence: float =
     return max(-1.0, up - down - half), min(1.0, up - down + half)
 
 
+def interval_of_median(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float] | None:
+    """The interval between two order statistics that covers the median with `confidence` or more, whatever the
+    distribution (Conover, Practical Nonparametric Statistics, 3.2); None of fewer than six values, which have none."""
+    n, ordered = len(values), sorted(values)
+    tail, below = 0.0, -1
+    for k in range(n):
+        tail += math.comb(n, k) / 2**n
+        if tail > (1 - confidence) / 2:
+            break
+        below = k
+    return None if below < 0 else (ordered[below], ordered[n - 1 - below])
+
+
 def agreement(first: Sequence[str], second: Sequence[str]) -> float:
     """The share of places at which two sequences of the same length hold the same. ValueError if they have none."""
     if len(first) != len(second) or not first:

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from phinb.evaluation.bulk_chat import interval_of_median, median
+from phinb.evaluation.statistics import interval_of_median, quantile
 
 
 @pytest.mark.parametrize("n", [6, 7, 20, 41, 200])
@@ -25,8 +25,8 @@ def test_the_interval_is_the_narrowest_that_covers(n: int) -> None:
 
 def test_few_values_have_no_interval() -> None:
     assert [interval_of_median([1.0] * n) for n in range(6)] == [None] * 6
-    assert median([1.0, 2.0, 4.0]) == 2.0
-    assert median([1.0, 2.0, 4.0, 8.0]) == 3.0
+    assert quantile([1.0, 2.0, 4.0], 0.5) == 2.0
+    assert quantile([1.0, 2.0, 4.0, 8.0], 0.5) == 3.0
 
 
 def test_it_covers_the_median_of_skewed_values() -> None:

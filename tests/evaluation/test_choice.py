@@ -13,10 +13,10 @@ import phinb
 from phinb.errors import PhinbError
 from phinb.evaluation.choice_html import list_rows, write_html, write_text
 from phinb.evaluation.constraints import Constraint, read_constraints, read_words
-from phinb.evaluation.figures import FIGURES, find_figure, interval_of_median, value_of
+from phinb.evaluation.figures import FIGURES, find_figure, value_of
 from phinb.evaluation.pareto import find_front
 from phinb.evaluation.results import Comparison
-from phinb.evaluation.statistics import quantile
+from phinb.evaluation.statistics import interval_of_median, quantile
 
 from .examples import make_comparison
 
